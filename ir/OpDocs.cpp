@@ -13,9 +13,13 @@ namespace {
 
 std::string describe(DTypeSet set) {
   static constexpr std::pair<DTypeSet, const char *> kNamed[] = {
-      {kAny, "any"},          {kNumbers, "numbers"},           {kFloats, "floats"},
-      {kInts, "integers"},    {kStorageFloats, "8- and 4-bit floats"},
-      {kInt4s, "4-bit integers"}, {kBool, "bool"},
+      {kAny, "any"},
+      {kNumbers, "numbers"},
+      {kFloats, "floats"},
+      {kInts, "integers"},
+      {kStorageFloats, "8- and 4-bit floats"},
+      {kInt4s, "4-bit integers"},
+      {kBool, "bool"},
   };
   std::string text;
   auto append = [&](std::string_view part) {
@@ -78,7 +82,8 @@ void appendOperands(std::string &text, const OpDef &def) {
       types = operand.typeVariable + ": " + types;
     std::string doc = operand.doc;
     if (operand.variadic)
-      doc = (operand.optional ? "any number" : "one or more") + std::string(doc.empty() ? "" : "; ") + doc;
+      doc = (operand.optional ? "any number" : "one or more") +
+            std::string(doc.empty() ? "" : "; ") + doc;
     else if (operand.optional)
       doc = "optional" + std::string(doc.empty() ? "" : "; ") + doc;
     text += "| `" + operand.name + "` | " + types + " | " + cell(doc) + " |\n";
