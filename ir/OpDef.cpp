@@ -255,6 +255,15 @@ Expected<void> checkOperands(const Op &op) {
   return {};
 }
 
+bool isWithinLimit(const Attribute &attribute) {
+  auto isWithin = [](int64_t value) { return value >= -kMaxAttribute && value <= kMaxAttribute; };
+  if (const auto *value = std::get_if<int64_t>(&attribute))
+    return isWithin(*value);
+  if (const auto *values = std::get_if<std::vector<int64_t>>(&attribute))
+    return std::ranges::all_of(*values, isWithin);
+  return true;
+}
+
 Expected<void> checkAttributes(const Op &op) {
   const OpDef &def = op.def();
   auto fail = [&](const std::string &what) { return error(def.name + ": " + what, op.location); };
@@ -265,6 +274,8 @@ Expected<void> checkAttributes(const Op &op) {
     if (kindOf(value) != declared->kind)
       return fail("attribute " + name + " must be " + std::string(describe(declared->kind)) +
                   ", is " + std::string(describe(kindOf(value))));
+    if (!isWithinLimit(value))
+      return fail("attribute " + name + " is beyond 2147483648 in magnitude");
   }
   for (const AttributeDef &declared : def.attributes)
     if (!declared.defaultValue && !op.has(declared.name))

@@ -20,6 +20,10 @@ struct OperandDef {
   std::string doc;
 };
 
+// The largest magnitude of an integer attribute: products of two of them, or of one with an extent,
+// fit in int64_t. Importers clamp what stands for "no limit".
+inline constexpr int64_t kMaxAttribute = int64_t{1} << 31;
+
 // In the order of Attribute's alternatives.
 enum class AttributeKind : uint8_t { Flag, Int, Float, String, Ints, Floats, Strings, DType };
 AttributeKind kindOf(const Attribute &attribute);

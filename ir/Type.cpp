@@ -59,7 +59,7 @@ bool isValidShape(const Dims &dims) {
     return false;
   int64_t product = 1;
   for (int64_t extent : dims) {
-    if (extent < 0)
+    if (extent < 0 || extent > kMaxExtent)
       return false;
     if (extent != 0 && extent > kMaxElements / product)
       return false;

@@ -68,13 +68,15 @@ inline constexpr DTypeSet kAny = (DTypeSet{1} << kNumDTypes) - 1;
 
 using Dims = std::vector<int64_t>;
 
-// What any shape may have at most, so that sizes, strides and offsets fit in int64_t.
+// What any shape may have at most, so that sizes, strides and offsets fit in int64_t, and so does
+// the product of an extent with an integer attribute (kMaxAttribute in ir/OpDef.h).
 inline constexpr size_t kMaxRank = 32;
+inline constexpr int64_t kMaxExtent = int64_t{1} << 30;
 inline constexpr int64_t kMaxElements = int64_t{1} << 48;
 
 // Whether a shape from outside (a file, arithmetic on the user's numbers) is one that the IR can
-// hold: extents are not negative, and rank and the product of the non-zero extents are within the
-// limits above.
+// hold: no extent is negative, and rank, extents and the product of the non-zero extents are within
+// the limits above.
 bool isValidShape(const Dims &dims);
 
 // Product of the extents; 1 for a scalar.
