@@ -1,0 +1,67 @@
+// Native code generation: a lowered function becomes a position-independent image plus weights.
+#pragma once
+
+#include "backends/native/Target.h"
+#include "ir/Module.h"
+
+namespace edgecc::native {
+
+struct CodegenOptions {
+  unsigned threads = 1;    // compile threads; the bytes do not depend on it
+  std::string symbol = "model"; // prefix of exported symbols
+};
+
+struct LayerInfo {
+  std::string name; // ONNX node names
+  std::string op;   // "Conv 3x3 s2 + Relu"
+  std::string kind; // "vector", "scalar" or "support"
+  int64_t macs = 0;
+  int64_t bytes = 0;
+};
+
+struct Symbol {
+  std::string name;
+  int64_t offset = 0; // in the image
+  int64_t size = 0;
+};
+
+struct Segment {
+  int64_t offset = 0; // in the image, multiple of 64 KiB
+  int64_t size = 0;
+  bool executable = false;
+};
+
+// Everything that goes into a blob, an object file or a library.
+struct NativeCode {
+  NativeTarget target;
+  std::vector<std::vector<std::byte>> objects; // relocatable object files, in link order
+  std::vector<std::byte> weights;
+  int64_t arenaBytes = 0;            // without scratch
+  int64_t scratchBytesPerThread = 0;
+  std::vector<LayerInfo> layers;     // in order of the profile callback's index
+  std::string entrySymbol;
+  size_t kernelCount = 0;            // distinct kernels emitted
+  size_t kernelUses = 0;
+};
+
+// Compiles a function after lower/ (every value has its storage).
+Expected<NativeCode> generateCode(const Function &function, const NativeTarget &target,
+                                  const CodegenOptions &options);
+
+struct Image {
+  std::vector<std::byte> bytes;
+  std::vector<Segment> segments;
+  std::vector<Symbol> symbols;
+  int64_t entry = 0; // offset of the entry function
+};
+
+// Links the objects into one image without run-time relocations or imports.
+Expected<Image> linkImage(const NativeCode &code);
+
+// Textual forms, for --emit asm and llvm.
+Expected<std::string> emitAssembly(const Function &function, const NativeTarget &target,
+                                   const CodegenOptions &options);
+Expected<std::string> emitLlvmIr(const Function &function, const NativeTarget &target,
+                                 const CodegenOptions &options);
+
+} // namespace edgecc::native
