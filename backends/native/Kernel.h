@@ -91,8 +91,8 @@ public:
   llvm::Value *scratch() const { return scratch_; }          // this thread's scratch, 64-aligned
 
   // --- types ---
-  llvm::Type *scalarType(DType dtype) const;   // in registers: half for f16, i1 for bool
-  llvm::Type *memoryType(DType dtype) const;   // in memory: i8 for bool
+  llvm::Type *scalarType(DType dtype) const; // in registers: half for f16, i1 for bool
+  llvm::Type *memoryType(DType dtype) const; // in memory: i8 for bool
   llvm::Type *vectorType(DType dtype, unsigned lanes) const; // the scalar type itself for 1 lane
 
   llvm::ConstantInt *i64(int64_t value) { return b.getInt64(static_cast<uint64_t>(value)); }

@@ -9,8 +9,7 @@ namespace edgecc::native {
 // frame = { ptr scratchBase, i64 scratchStride, ptr status, ptr args... }, see Entry.cpp.
 static constexpr unsigned kFrameScratch = 0, kFrameStride = 1, kFrameStatus = 2, kFrameArgs = 3;
 
-static llvm::Value *frameSlot(IRBuilder<> &b, llvm::Value *frame, unsigned slot,
-                              llvm::Type *type) {
+static llvm::Value *frameSlot(IRBuilder<> &b, llvm::Value *frame, unsigned slot, llvm::Type *type) {
   llvm::Value *pointer = b.CreateConstInBoundsGEP1_64(b.getPtrTy(), frame, slot);
   return b.CreateLoad(type, pointer);
 }
@@ -92,11 +91,11 @@ llvm::Value *KernelEmitter::load(DType dtype, llvm::Value *pointer, unsigned lan
   } else {
     value = Constant::getNullValue(type);
     for (unsigned i = 0; i < active; ++i)
-      value = b.CreateInsertElement(
-          value,
-          b.CreateAlignedLoad(memoryType(dtype), elementPointer(dtype, pointer, i64(i)),
-                              alignmentOf(dtype)),
-          i64(i));
+      value = b.CreateInsertElement(value,
+                                    b.CreateAlignedLoad(memoryType(dtype),
+                                                        elementPointer(dtype, pointer, i64(i)),
+                                                        alignmentOf(dtype)),
+                                    i64(i));
   }
   return dtype == DType::Bool ? b.CreateICmpNE(value, Constant::getNullValue(type)) : value;
 }
@@ -112,7 +111,8 @@ void KernelEmitter::store(DType dtype, llvm::Value *value, llvm::Value *pointer,
   } else {
     // Power-of-two pieces from the low lanes up.
     unsigned at = 0;
-    for (unsigned piece = llvm::bit_floor(active); at < active; piece = llvm::bit_floor(active - at)) {
+    for (unsigned piece = llvm::bit_floor(active); at < active;
+         piece = llvm::bit_floor(active - at)) {
       llvm::Value *part;
       if (piece == 1) {
         part = b.CreateExtractElement(value, i64(at));
@@ -140,12 +140,13 @@ llvm::Value *KernelEmitter::splat(llvm::Value *scalar, unsigned lanes) {
 
 void KernelEmitter::loop(llvm::Value *from, llvm::Value *to, int64_t step,
                          const std::function<void(llvm::Value *)> &body, const Twine &name) {
-  loop(from, to, step, {},
-       [&](llvm::Value *i, const std::vector<llvm::Value *> &) {
-         body(i);
-         return std::vector<llvm::Value *>{};
-       },
-       name);
+  loop(
+      from, to, step, {},
+      [&](llvm::Value *i, const std::vector<llvm::Value *> &) {
+        body(i);
+        return std::vector<llvm::Value *>{};
+      },
+      name);
 }
 
 std::vector<llvm::Value *> KernelEmitter::loop(

@@ -7,7 +7,7 @@
 namespace edgecc::native {
 
 struct CodegenOptions {
-  unsigned threads = 1;    // compile threads; the bytes do not depend on it
+  unsigned threads = 1;         // compile threads; the bytes do not depend on it
   std::string symbol = "model"; // prefix of exported symbols
 };
 
@@ -35,12 +35,13 @@ struct Segment {
 struct NativeCode {
   NativeTarget target;
   std::vector<std::vector<std::byte>> objects; // relocatable object files, in link order
+  std::vector<std::byte> memoryFunctions; // object file with memcpy and the like, for the image
   std::vector<std::byte> weights;
-  int64_t arenaBytes = 0;            // without scratch
+  int64_t arenaBytes = 0; // without scratch
   int64_t scratchBytesPerThread = 0;
-  std::vector<LayerInfo> layers;     // in order of the profile callback's index
+  std::vector<LayerInfo> layers; // in order of the profile callback's index
   std::string entrySymbol;
-  size_t kernelCount = 0;            // distinct kernels emitted
+  size_t kernelCount = 0; // distinct kernels emitted
   size_t kernelUses = 0;
 };
 
@@ -57,6 +58,10 @@ struct Image {
 
 // Links the objects into one image without run-time relocations or imports.
 Expected<Image> linkImage(const NativeCode &code);
+
+// Links the objects into one relocatable object file. It leaves at most memcpy, memset and memmove
+// undefined.
+Expected<std::vector<std::byte>> linkObject(const NativeCode &code);
 
 // Textual forms, for --emit asm and llvm.
 Expected<std::string> emitAssembly(const Function &function, const NativeTarget &target,

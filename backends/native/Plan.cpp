@@ -1,5 +1,6 @@
 // Which family plans which op.
 #include "backends/native/Families.h"
+#include "ir/OpDef.h"
 #include "ir/Views.h"
 
 namespace edgecc::native {

@@ -21,8 +21,9 @@ struct NativeTarget {
   unsigned vectorRegisters = 16;     // architectural vector registers of that width
   bool fma = false;                  // fused multiply-add on f32 vectors
   bool maskedMemory = false;         // masked vector loads and stores are cheap
-  bool dot8 = false;  // 4-way 8-bit dot product into i32: VNNI, AVX-VNNI (u8 x s8), NEON dotprod (s8 x s8)
-  bool halfConvert = false;          // vector f16 <-> f32 conversion
+  bool dot8 =
+      false; // 4-way 8-bit dot product into i32: VNNI, AVX-VNNI (u8 x s8), NEON dotprod (s8 x s8)
+  bool halfConvert = false; // vector f16 <-> f32 conversion
 
   unsigned lanes(unsigned elementBytes) const { return vectorBytes / elementBytes; }
   bool has(std::string_view feature) const;
