@@ -30,11 +30,12 @@ IterationSpace elementwiseSpace(const Op &op) {
     if (!operand)
       continue;
     const Dims &dims = operand->dims();
-    assert(dims.size() <= loops.size());
-    size_t first = loops.size() - dims.size();
-    for (size_t i = 0; i < dims.size(); ++i)
-      maps.push_back(dims[i] == loops[first + i] ? AxisMap::loop(static_cast<unsigned>(first + i))
-                                                 : AxisMap::constant(0));
+    for (size_t i = 0; i < dims.size(); ++i) {
+      size_t loop = loops.size() + i - dims.size(); // wraps for axes of extent 1 in front
+      bool isIndexed = loops.size() + i >= dims.size() && dims[i] == loops[loop];
+      assert(isIndexed || dims[i] == 1);
+      maps.push_back(isIndexed ? AxisMap::loop(static_cast<unsigned>(loop)) : AxisMap::constant(0));
+    }
   }
   for (unsigned r = 0; r < op.numResults(); ++r) {
     assert(op.result(r)->dims() == loops);

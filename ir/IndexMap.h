@@ -51,7 +51,8 @@ struct IterationSpace {
 std::optional<IterationSpace> iterationSpace(const Op &op);
 
 // Building blocks for declarations.
-// Result axes are the loops; operands broadcast against them from the right.
+// Result axes are the loops; operands broadcast against them from the right. An operand with more
+// axes than the result has extent 1 along those in front.
 IterationSpace elementwiseSpace(const Op &op);
 
 // Indices from `low` to `high`, both included.
