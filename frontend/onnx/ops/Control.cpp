@@ -1,0 +1,150 @@
+// If, Loop and Scan.
+#include "frontend/onnx/ops/Emit.h"
+#include "frontend/onnx/ops/OpTable.h"
+
+#include <algorithm>
+
+namespace edgecc::importer {
+namespace {
+
+void setOutputs(NodeContext &n, const std::vector<Value *> &results) {
+  if (results.size() < n.numOutputs())
+    n.fail("the subgraph has " + std::to_string(results.size()) + " outputs, the node " +
+           std::to_string(n.numOutputs()));
+  for (unsigned i = 0; i < n.numOutputs(); ++i)
+    n.setOutput(i, results[i]);
+}
+
+// A branch that is known to be taken replaces the node.
+void importIf(NodeContext &n) {
+  const onnx::GraphProto &thenBranch = n.graphAttribute("then_branch");
+  const onnx::GraphProto &elseBranch = n.graphAttribute("else_branch");
+  if (const Tensor *condition = n.constantInput(0)) {
+    if (condition->elements() != 1)
+      n.fail("the condition must have one element");
+    const auto &taken = condition->asInt(0) ? thenBranch : elseBranch;
+    return setOutputs(n, n.graph().inlineGraph(taken, {}, n.scope()));
+  }
+  setOutputs(n, n.emitAll(OpKind::If, {n.input(0)}, {}, [&](Op &op) -> Expected<void> {
+    EDGECC_CHECK(n.graph().fillRegion(op.region(0), thenBranch, {}, n.scope()));
+    return n.graph().fillRegion(op.region(1), elseBranch, {}, n.scope());
+  }));
+}
+
+// Operands: the most trips, the condition of the first, carried values. Either of the first two may
+// be left out. The IR's loop takes the bound as an attribute.
+void importLoop(NodeContext &n) {
+  const onnx::GraphProto &body = n.graphAttribute("body");
+  constexpr int64_t kUnbounded = int64_t{1} << 31;
+  int64_t trips = kUnbounded;
+  if (n.hasInput(0)) {
+    auto given = n.requireInts(0, "the trip count");
+    if (given.size() != 1)
+      n.fail("the trip count must be one number");
+    trips = std::clamp<int64_t>(given[0], 0, kUnbounded);
+  }
+  Value *condition = n.optionalInput(1);
+  bool endless = !condition;
+  if (!condition)
+    condition = n.scalar(DType::Bool, 1);
+  else if (const Tensor *known = constantOf(condition))
+    endless = known->elements() == 1 && known->asInt(0) != 0;
+  std::vector<Value *> operands{condition};
+  for (unsigned i = 2; i < n.numInputs(); ++i)
+    operands.push_back(n.input(i));
+  if (static_cast<size_t>(body.input_size()) != operands.size() + 1)
+    n.fail("the body takes " + std::to_string(body.input_size()) + " inputs, the loop carries " +
+           std::to_string(operands.size() - 1) + " values");
+
+  auto fill = [&](Op &op) -> Expected<void> {
+    Block &block = op.region(0);
+    std::vector<Value *> arguments{block.addArgument({DType::I64, {}, 0, {}}),
+                                   block.addArgument({DType::Bool, {}, 0, {}})};
+    for (size_t i = 1; i < operands.size(); ++i)
+      arguments.push_back(block.addArgument(operands[i]->type));
+    EDGECC_CHECK(n.graph().fillRegion(block, body, arguments, n.scope()));
+    if (block.yields().empty())
+      return error("the body of the loop has no outputs");
+    // The condition cannot become false if the body hands on what it was given, or a constant.
+    const Value *next = block.yields()[0];
+    const Tensor *known = constantOf(next);
+    bool staysTrue =
+        next == arguments[1] || (known && known->elements() == 1 && known->asInt(0) != 0);
+    op.set("fixed_trips", endless && staysTrue);
+    if (trips == kUnbounded && block.yields().size() > operands.size())
+      return error("the number of trips has no bound", {}, "give the loop a constant trip count");
+    return {};
+  };
+  setOutputs(
+      n, n.emitAll(OpKind::Loop, operands, {{"max_trips", trips}, {"fixed_trips", false}}, fill));
+}
+
+std::vector<int64_t> listOrZeros(NodeContext &n, const char *name, size_t count) {
+  std::vector<int64_t> values = n.intsAttribute(name);
+  values.resize(count, 0);
+  return values;
+}
+
+// `axis` moved to the front, or the front moved to `axis`.
+Value *moveAxis(NodeContext &n, Value *x, int64_t from, int64_t to) {
+  std::vector<int64_t> perm = allAxes(x->dims().size());
+  perm.erase(perm.begin() + from);
+  perm.insert(perm.begin() + to, from);
+  return transpose(n, x, std::move(perm));
+}
+
+void importScan(NodeContext &n) {
+  if (n.opset() < 9)
+    n.fail("Scan of opset 8 is not supported", "convert the model to opset 9 or newer");
+  const onnx::GraphProto &body = n.graphAttribute("body");
+  int64_t scans = n.intAttribute("num_scan_inputs");
+  if (scans < 1 || scans > static_cast<int64_t>(n.numInputs()))
+    n.fail("num_scan_inputs is not the number of scanned operands");
+  size_t states = n.numInputs() - static_cast<size_t>(scans);
+  std::vector<int64_t> inputAxes = listOrZeros(n, "scan_input_axes", static_cast<size_t>(scans));
+  std::vector<Value *> operands;
+  std::vector<Type> types;
+  for (unsigned i = 0; i < n.numInputs(); ++i) {
+    Value *x = n.input(i);
+    if (i >= states) {
+      x = moveAxis(n, x, normalizedAxis(n, inputAxes[i - states], x->dims().size()), 0);
+      Type slice = x->type;
+      slice.dims.erase(slice.dims.begin());
+      types.push_back(slice);
+    } else
+      types.push_back(x->type);
+    operands.push_back(x);
+  }
+  if (body.input_size() != static_cast<int>(operands.size()) ||
+      body.output_size() < static_cast<int>(states))
+    n.fail("the body does not take the states and scanned operands");
+  size_t stacked = static_cast<size_t>(body.output_size()) - states;
+  auto fill = [&](Op &op) -> Expected<void> {
+    std::vector<Value *> arguments;
+    for (const Type &type : types)
+      arguments.push_back(op.region(0).addArgument(type));
+    return n.graph().fillRegion(op.region(0), body, arguments, n.scope());
+  };
+  auto results = n.emitAll(
+      OpKind::Scan, operands,
+      {{"num_scans", scans},
+       {"reverse_inputs", listOrZeros(n, "scan_input_directions", static_cast<size_t>(scans))},
+       {"reverse_outputs", listOrZeros(n, "scan_output_directions", stacked)}},
+      fill);
+  std::vector<int64_t> outputAxes = listOrZeros(n, "scan_output_axes", stacked);
+  for (size_t i = states; i < results.size(); ++i) {
+    int64_t axis = normalizedAxis(n, outputAxes[i - states], results[i]->dims().size());
+    results[i] = moveAxis(n, results[i], 0, axis);
+  }
+  setOutputs(n, results);
+}
+
+} // namespace
+
+void addControlOps(OpTable &table) {
+  table.add("If", importIf);
+  table.add("Loop", importLoop);
+  table.add("Scan", importScan);
+}
+
+} // namespace edgecc::importer
