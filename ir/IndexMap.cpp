@@ -9,7 +9,7 @@ namespace edgecc {
 int64_t IterationSpace::points() const {
   int64_t product = 1;
   for (const LoopAxis &loop : loops)
-    product *= loop.extent;
+    product = saturatingMul(product, loop.extent);
   return product;
 }
 

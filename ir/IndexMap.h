@@ -43,7 +43,7 @@ struct IterationSpace {
   std::vector<std::vector<AxisMap>> operands;
   std::vector<std::vector<AxisMap>> results;
 
-  int64_t points() const; // product of the loop extents
+  int64_t points() const; // product of the loop extents; saturates
 };
 
 // The index maps of `op` from its declaration; none for ops that declare none (control flow,

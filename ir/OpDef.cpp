@@ -7,6 +7,7 @@
 #include <cassert>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 
 namespace edgecc {
 
@@ -173,6 +174,16 @@ unsigned operandIndex(OpKind kind, std::string_view name) {
   return static_cast<unsigned>(it - operands.begin());
 }
 
+int64_t saturatingMul(int64_t a, int64_t b) {
+  int64_t product;
+  return __builtin_mul_overflow(a, b, &product) ? std::numeric_limits<int64_t>::max() : product;
+}
+
+int64_t saturatingAdd(int64_t a, int64_t b) {
+  int64_t sum;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<int64_t>::max() : sum;
+}
+
 // Whether each result element costs one operation unless the declaration says otherwise.
 static bool countsResultElements(const OpDef &def) {
   return def.regions == 0 && def.maxResults > 0 && !def.is(OpTrait::DataMovement) &&
@@ -185,21 +196,21 @@ Cost costOf(const Op &op) {
   for (unsigned i = 0; i < op.numRegions(); ++i)
     for (const auto &inner : op.region(i).ops()) {
       Cost part = costOf(*inner);
-      cost.macs += part.macs;
-      cost.flops += part.flops;
+      cost.macs = saturatingAdd(cost.macs, part.macs);
+      cost.flops = saturatingAdd(cost.flops, part.flops);
     }
   if (def.is(OpTrait::Contraction) && def.space)
-    cost.macs += def.space(op).points();
+    cost.macs = saturatingAdd(cost.macs, def.space(op).points());
   if (def.flops)
-    cost.flops += def.flops(op);
+    cost.flops = saturatingAdd(cost.flops, def.flops(op));
   else if (countsResultElements(def) && !op.parameter)
-    cost.flops += op.result()->type.elements();
+    cost.flops = saturatingAdd(cost.flops, op.result()->type.elements());
   if (def.is(OpTrait::Terminator) || op.parameter)
     return cost;
   for (const Value *operand : op.operands())
-    cost.bytes += operand ? operand->type.bytes() : 0;
+    cost.bytes = saturatingAdd(cost.bytes, operand ? operand->type.bytes() : 0);
   for (unsigned i = 0; i < op.numResults(); ++i)
-    cost.bytes += op.result(i)->type.bytes();
+    cost.bytes = saturatingAdd(cost.bytes, op.result(i)->type.bytes());
   return cost;
 }
 

@@ -42,6 +42,11 @@ struct Constraint {
   std::function<bool(const Op &)> holds;
 };
 
+// a * b and a + b of numbers that are not negative; the largest int64_t if that is too large.
+int64_t saturatingMul(int64_t a, int64_t b);
+int64_t saturatingAdd(int64_t a, int64_t b);
+
+// Saturates at the largest int64_t.
 struct Cost {
   int64_t macs = 0;  // multiply-accumulates
   int64_t flops = 0; // other arithmetic, one per result element unless declared

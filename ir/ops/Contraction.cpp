@@ -223,6 +223,20 @@ static void declareConvTranspose(std::vector<OpDef> &defs) {
       .result(convTransposeResult);
 }
 
+// The loops of a convolution; the offsets decide at run time which elements of x a tap reads.
+static IterationSpace deformConvSpace(const Op &op) {
+  IterationSpace space = convSpace(op);
+  const std::vector<AxisMap> perTap{AxisMap::loop(0), AxisMap::all(), AxisMap::loop(3),
+                                    AxisMap::loop(4)};
+  space.operands[0][2] = space.operands[0][3] = AxisMap::all();
+  space.operands[2] = perTap;
+  if (op.operand(3))
+    space.operands[3] = {space.results[0][1]};
+  if (op.operand(4))
+    space.operands[4] = perTap;
+  return space;
+}
+
 static void declareDeformConv(std::vector<OpDef> &defs) {
   convolution(defs, OpKind::DeformConv, "DeformConv")
       .describe("Deformable convolution (Dai et al. 2017; with mask, Zhu et al. 2018): every tap "
@@ -249,7 +263,8 @@ static void declareDeformConv(std::vector<OpDef> &defs) {
         if (op.operand(4) && dimsOf(op, 4) != Dims{y[0], taps, y[2], y[3]})
           return error("mask must be [N, offset_group * kh * kw, oh, ow]", op.location);
         return types;
-      });
+      })
+      .maps(deformConvSpace);
 }
 
 // --- MatMul, Gemm ---

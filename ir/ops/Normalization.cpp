@@ -121,7 +121,9 @@ void declareNormalization(std::vector<OpDef> &defs) {
       .attr("bias", 1.0, "")
       .require("x has a channel axis and size is positive",
                [](const Op &op) { return typeOf(op, 0).rank() >= 2 && op.integer("size") > 0; })
-      .countFlops([](const Op &op) { return typeOf(op, 0).elements() * (op.integer("size") + 4); })
+      .countFlops([](const Op &op) {
+        return saturatingMul(typeOf(op, 0).elements(), op.integer("size") + 4);
+      })
       .result(sameAsFirst);
   axisNormalization(defs, OpKind::Softmax, "Softmax",
                     "exp(x - max) / sum of exp(x - max) along one axis.");

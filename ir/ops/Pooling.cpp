@@ -52,8 +52,8 @@ static IterationSpace poolSpace(const Op &op) {
 static int64_t poolFlops(const Op &op) {
   int64_t window = 1;
   for (int64_t k : op.ints("kernel"))
-    window *= k;
-  return op.result()->type.elements() * window;
+    window = saturatingMul(window, k);
+  return saturatingMul(op.result()->type.elements(), window);
 }
 
 static OpDef &pooling(std::vector<OpDef> &defs, OpKind kind, std::string name, DTypeSet allowed) {

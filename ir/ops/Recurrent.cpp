@@ -74,8 +74,8 @@ static OpDef &recurrent(std::vector<OpDef> &defs, OpKind kind, std::string name,
       .require("activations are known and complete for each direction",
                [activations](const Op &op) { return knownActivations(op, activations); })
       .countFlops([](const Op &op) {
-        return 2 * dimsOf(op, 0)[0] * dimsOf(op, 0)[1] *
-               (typeOf(op, 1).elements() + typeOf(op, 2).elements());
+        int64_t steps = 2 * dimsOf(op, 0)[0] * dimsOf(op, 0)[1];
+        return saturatingMul(steps, typeOf(op, 1).elements() + typeOf(op, 2).elements());
       });
 }
 

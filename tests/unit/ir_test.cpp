@@ -277,6 +277,15 @@ TEST(Cost, ConvolutionCountsMultiplyAccumulates) {
   EXPECT_EQ(cost.bytes, 4 * (4 * 8 * 8 + 6 * 2 * 3 * 3 + 6 * 8 * 8));
 }
 
+TEST(Cost, SaturatesInsteadOfOverflowing) {
+  Module module;
+  Function &main = module.addFunction("main");
+  Builder builder(module, main.body);
+  Value *a = main.body.addArgument(f32({1 << 24, 1 << 24}));
+  Value *y = builder.create(OpKind::MatMul, {a, a});
+  EXPECT_EQ(costOf(*y->definingOp()).macs, std::numeric_limits<int64_t>::max());
+}
+
 // --- the graph ---
 
 TEST(Graph, UseListsFollowOperands) {

@@ -183,7 +183,8 @@ private:
     return main_.body.addArgument({dtype, std::move(extents), 0, {}});
   }
 
-  Attribute attribute(const AttributeDef &def, unsigned rank) {
+  // A value for an op that speaks of `axes` axes.
+  Attribute attribute(const AttributeDef &def, unsigned axes) {
     static const char *const kWords[] = {"linear", "constant", "none", "add"};
     switch (def.kind) {
     case AttributeKind::Flag:
@@ -195,7 +196,7 @@ private:
     case AttributeKind::String:
       return kWords[pick(4)];
     case AttributeKind::Ints: {
-      Dims values(pick(2) ? rank : pick(2 * rank + 2));
+      Dims values(pick(8) ? (def.name == "pads" ? 2 : 1) * axes : pick(6));
       int64_t kind = pick(3), next = 0;
       for (int64_t &value : values)
         value = kind == 0 ? 1 : kind == 1 ? next++ : pick(3);
@@ -220,10 +221,11 @@ private:
       for (unsigned n = 0; n < (operand.variadic ? 1 + pick(3) : 1); ++n)
         operands.push_back(operand.optional && pick(2) ? nullptr : someValue(operand.allowed));
     unsigned rank = operands.empty() || !operands[0] ? 0 : operands[0]->type.rank();
+    unsigned axes = rank > 2 && pick(2) ? rank - 2 : rank; // the spatial ones or all
     Attributes attributes;
     for (const AttributeDef &attribute : def.attributes)
       if (!attribute.defaultValue || pick(4) == 0)
-        attributes[attribute.name] = this->attribute(attribute, rank);
+        attributes[attribute.name] = this->attribute(attribute, axes);
     builder_.location = pick(3) ? "" : "node/" + std::to_string(pick(100));
     auto op = builder_.tryCreate(kind, operands, std::move(attributes));
     if (!op)
