@@ -207,10 +207,23 @@ Expected<NativeCode> generateCode(const Function &function, const NativeTarget &
   code.arenaBytes = program.entry.arenaBytes;
   code.scratchBytesPerThread = program.entry.scratchStride;
   code.layers = std::move(program.layers);
-  code.entrySymbol = program.entry.symbol;
+  code.entrySymbol = program.entry.symbol + "_run";
   code.kernelCount = program.kernels.size();
   code.kernelUses = program.kernelUses;
   return code;
+}
+
+std::vector<std::byte> compileData(const NativeTarget &target, const std::string &symbol,
+                                   std::span<const std::byte> bytes) {
+  LLVMContext context;
+  auto machine = createMachine(target);
+  auto module = createModule(context, target, *machine, symbol);
+  auto *content = ConstantDataArray::get(
+      context, ArrayRef(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()));
+  auto *array = new GlobalVariable(*module, content->getType(), /*isConstant=*/true,
+                                   GlobalValue::ExternalLinkage, content, symbol);
+  array->setAlignment(Align(64));
+  return emitFile(*module, *machine, CodeGenFileType::ObjectFile);
 }
 
 Expected<std::string> emitAssembly(const Function &function, const NativeTarget &target,

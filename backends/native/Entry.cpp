@@ -235,7 +235,7 @@ void EntryEmitter::emit() {
   invoke_ = defineInvoke();
   llvm::Type *ptr = b_.getPtrTy(), *u32 = b_.getInt32Ty();
   entry_ = llvm::Function::Create(FunctionType::get(u32, {ptr}, false),
-                                  GlobalValue::ExternalLinkage, plan_.symbol, module_);
+                                  GlobalValue::ExternalLinkage, plan_.symbol + "_run", module_);
   context_ = entry_->getArg(0);
   b_.SetInsertPoint(block("entry"));
   auto *good = block("good"), *bad = block("bad");

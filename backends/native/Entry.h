@@ -27,7 +27,7 @@ struct Step {
 };
 
 struct EntryPlan {
-  std::string symbol;
+  std::string symbol; // prefix: the entry function is SYMBOL_run
   std::vector<Step> steps;
   std::vector<std::string> kernelSymbols; // by distinct kernel
   std::vector<uint32_t> kernelUnits;      // by distinct kernel

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <lld/Common/Driver.h>
+#include <llvm/Object/ArchiveWriter.h>
 #include <llvm/Object/ELFObjectFile.h>
 #include <llvm/Support/MemoryBuffer.h>
 #include <llvm/Support/raw_ostream.h>
@@ -184,8 +185,24 @@ Expected<Image> linkImage(const NativeCode &code) {
   return flatten(bytes, code.entrySymbol);
 }
 
-Expected<std::vector<std::byte>> linkObject(const NativeCode &code) {
-  return runLinker(code.target, code.objects, {"-r"});
+Expected<std::vector<std::byte>> linkObject(const NativeCode &code, const std::string &symbol) {
+  auto objects = code.objects;
+  objects.push_back(compileData(code.target, symbol + "_weights", code.weights));
+  return runLinker(code.target, objects, {"-r"});
+}
+
+Expected<std::vector<std::byte>> makeArchive(const std::vector<std::byte> &object,
+                                             const std::string &member) {
+  llvm::StringRef bytes(reinterpret_cast<const char *>(object.data()), object.size());
+  std::vector<llvm::NewArchiveMember> members;
+  members.emplace_back(llvm::MemoryBufferRef(bytes, member));
+  auto archive = llvm::writeArchiveToBuffer(members, llvm::SymtabWritingMode::NormalSymtab,
+                                            llvm::object::Archive::K_GNU,
+                                            /*Deterministic=*/true, /*Thin=*/false);
+  if (!archive)
+    return error("cannot make the library: " + llvm::toString(archive.takeError()));
+  auto *begin = reinterpret_cast<const std::byte *>((*archive)->getBufferStart());
+  return std::vector<std::byte>(begin, begin + (*archive)->getBufferSize());
 }
 
 } // namespace edgecc::native

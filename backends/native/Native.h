@@ -8,7 +8,7 @@ namespace edgecc::native {
 
 struct CodegenOptions {
   unsigned threads = 1;         // compile threads; the bytes do not depend on it
-  std::string symbol = "model"; // prefix of exported symbols
+  std::string symbol = "model"; // prefix of all symbols; the entry function is SYMBOL_run
 };
 
 struct LayerInfo {
@@ -59,9 +59,17 @@ struct Image {
 // Links the objects into one image without run-time relocations or imports.
 Expected<Image> linkImage(const NativeCode &code);
 
-// Links the objects into one relocatable object file. It leaves at most memcpy, memset and memmove
-// undefined.
-Expected<std::vector<std::byte>> linkObject(const NativeCode &code);
+// An object file with a read-only array of bytes, 64-byte aligned.
+std::vector<std::byte> compileData(const NativeTarget &target, const std::string &symbol,
+                                   std::span<const std::byte> bytes);
+
+// Links the objects into one relocatable object file that also holds the weights, as the read-only
+// array `SYMBOL_weights`. It leaves at most memcpy, memset and memmove undefined.
+Expected<std::vector<std::byte>> linkObject(const NativeCode &code, const std::string &symbol);
+
+// A static library (ar archive, with the same bytes for the same input) of one object file.
+Expected<std::vector<std::byte>> makeArchive(const std::vector<std::byte> &object,
+                                             const std::string &member);
 
 // Textual forms, for --emit asm and llvm.
 Expected<std::string> emitAssembly(const Function &function, const NativeTarget &target,

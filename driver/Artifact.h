@@ -1,0 +1,22 @@
+// Compiled code into the files that users take away.
+#pragma once
+
+#include "backends/native/Native.h"
+#include "driver/Options.h"
+
+namespace edgecc::driver {
+
+// Writes `code` for `function` as a blob.
+Expected<void> writeBlobArtifact(const std::filesystem::path &path, const Module &module,
+                                 const native::NativeCode &code);
+
+// Writes one relocatable object, or a static library, and beside it the header that declares the
+// entry function and the sizes. The weights are in the object as `SYMBOL_weights`.
+Expected<void> writeObjectArtifact(const std::filesystem::path &path, const Module &module,
+                                   const native::NativeCode &code, const std::string &symbol,
+                                   bool library);
+
+// A C identifier made from a file's name.
+std::string symbolFromPath(const std::filesystem::path &path);
+
+} // namespace edgecc::driver

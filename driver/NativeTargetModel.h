@@ -1,0 +1,23 @@
+// What passes may know of the native backend.
+#pragma once
+
+#include "backends/native/Target.h"
+#include "ir/TargetModel.h"
+
+namespace edgecc::driver {
+
+class NativeTargetModel : public TargetModel {
+public:
+  explicit NativeTargetModel(native::NativeTarget target) : target_(std::move(target)) {}
+
+  std::string name() const override { return target_.str(); }
+  std::string whyIllegal(const Op &op) const override;
+  double cost(const Op &op) const override;
+  int64_t channelMultiple(DType dtype) const override;
+  bool prefersChannelsLast() const override { return true; }
+
+private:
+  native::NativeTarget target_;
+};
+
+} // namespace edgecc::driver

@@ -1,0 +1,120 @@
+#include "driver/RuntimeModel.h"
+
+#include "frontend/io/Npy.h"
+#include "frontend/io/TensorPb.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace edgecc::driver {
+
+static DType dtypeOf(edgecc_type type) {
+  auto dtype = dtypeFromName(edgecc_type_name(type));
+  assert(dtype && "the runtime and the compiler share the names of element types");
+  return *dtype;
+}
+
+static RuntimeModel::Port portOf(const edgecc_tensor_info &info) {
+  RuntimeModel::Port port;
+  port.name = info.name;
+  port.type.dtype = dtypeOf(info.type);
+  port.type.dims.assign(info.dims, info.dims + info.rank);
+  port.type.boundedAxes = info.dynamic ? (1u << info.rank) - 1 : 0;
+  port.preprocessing = info.preprocessing;
+  return port;
+}
+
+Expected<RuntimeModel> RuntimeModel::load(const std::filesystem::path &path, unsigned threads) {
+  RuntimeModel out;
+  out.path_ = path.string();
+  edgecc_error detail{};
+  edgecc_model *model = nullptr;
+  if (edgecc_model_load_file(out.path_.c_str(), nullptr, &model, &detail) != EDGECC_OK)
+    return error(detail.text, out.path_);
+  out.model_.reset(model);
+  edgecc_context_options options{};
+  options.struct_size = sizeof options;
+  options.num_threads = threads;
+  edgecc_context *context = nullptr;
+  if (edgecc_context_create(model, &options, &context, &detail) != EDGECC_OK)
+    return error(detail.text, out.path_);
+  out.context_.reset(context);
+  edgecc_tensor_info info{};
+  for (uint32_t i = 0; i < edgecc_model_input_count(model); ++i) {
+    edgecc_model_input(model, i, &info, sizeof info);
+    out.inputs_.push_back(portOf(info));
+  }
+  for (uint32_t i = 0; i < edgecc_model_output_count(model); ++i) {
+    edgecc_model_output(model, i, &info, sizeof info);
+    out.outputs_.push_back(portOf(info));
+  }
+  out.held_.resize(out.inputs_.size());
+  return out;
+}
+
+int RuntimeModel::findInput(const std::string &name) const {
+  return edgecc_model_find_input(model_.get(), name.c_str());
+}
+
+Expected<void> RuntimeModel::setInput(unsigned index, Tensor tensor) {
+  const Port &port = inputs_.at(index);
+  if (!sameLogicalType(tensor.type(), port.type))
+    return error(fmt::format("input '{}' is {}, but the data is {}", port.name, port.type.str(),
+                             tensor.type().str()),
+                 path_, "recompile with --shape, or convert the data");
+  held_[index] = std::move(tensor);
+  if (edgecc_context_set_input(context_.get(), index, held_[index].raw(), nullptr) != EDGECC_OK)
+    return error(edgecc_context_error(context_.get()), path_);
+  return {};
+}
+
+Expected<void> RuntimeModel::run() {
+  if (edgecc_context_run(context_.get()) != EDGECC_OK)
+    return error(edgecc_context_error(context_.get()), path_);
+  return {};
+}
+
+Tensor RuntimeModel::output(unsigned index) const {
+  const Port &port = outputs_.at(index);
+  Dims dims(port.type.rank());
+  edgecc_context_output_dims(context_.get(), index, dims.data());
+  Tensor tensor(port.type.dtype, dims);
+  if (tensor.bytes() > 0)
+    std::memcpy(tensor.mutableRaw(), edgecc_context_output(context_.get(), index), tensor.bytes());
+  return tensor;
+}
+
+ImageOptions imageOptionsOf(const edgecc_preprocessing &p) {
+  ImageOptions options;
+  options.layout = std::strcmp(p.layout, "NHWC") == 0 ? ImageLayout::NHWC : ImageLayout::NCHW;
+  if (std::strcmp(p.channel_order, "BGR") == 0)
+    options.order = ChannelOrder::BGR;
+  if (std::strcmp(p.channel_order, "GRAY") == 0)
+    options.order = ChannelOrder::Gray;
+  // What is compiled in, the model does itself.
+  if (!p.compiled_in) {
+    options.mean.assign(p.mean, p.mean + p.mean_count);
+    options.scale.assign(p.scale, p.scale + p.scale_count);
+  }
+  return options;
+}
+
+Expected<Tensor> readInput(const std::filesystem::path &path, const Type &type,
+                           const ImageOptions &image) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  if (extension == ".npy")
+    return readNpy(path);
+  if (extension == ".pb") {
+    EDGECC_TRY(named, readTensorPb(path));
+    return named.tensor;
+  }
+  if (extension == ".png" || extension == ".jpg" || extension == ".jpeg")
+    return readImageTensor(path, type, image);
+  return error("cannot tell the format of '" + path.string() + "'", "--input",
+               "use a .npy, .pb, .png or .jpg file");
+}
+
+} // namespace edgecc::driver

@@ -1,0 +1,89 @@
+// edgecc MODEL -o OUTPUT
+#include "driver/Arguments.h"
+#include "driver/CompileModel.h"
+#include "driver/Console.h"
+
+#include <fmt/format.h>
+
+namespace edgecc::driver {
+
+namespace {
+
+const std::map<std::string, Emit> kEmitNames = {
+    {"blob", Emit::Blob}, {"obj", Emit::Object}, {"lib", Emit::Library}, {"asm", Emit::Assembly},
+    {"llvm", Emit::Llvm}, {"ir", Emit::Ir},      {"onnx", Emit::Onnx}};
+
+void declare(CLI::App &app, CompileOptions &o) {
+  app.add_option("model", o.input, "ONNX model, or text IR")->required();
+  app.add_option("-o,--output", o.output, "file to write")->required();
+  app.add_option(
+         "--emit", o.emit,
+         "blob (default), obj (with a C header), lib (static library with a C header), asm, "
+         "llvm, ir (edgecc's text IR, as imported) or onnx (after the target-independent "
+         "passes)")
+      ->transform(CLI::CheckedTransformer(kEmitNames));
+  app.add_option("--shape", o.shapes,
+                 "NAME=1x3x224x224 gives an input's shape, SYMBOL=4 a symbolic dimension; "
+                 "repeatable");
+  app.add_option("--shapes-from", o.shapesFrom,
+                 "folder with input_J.pb in the layout of ONNX's test data, whose shapes bind the "
+                 "inputs");
+  app.add_option("--freeze", o.freeze, "NAME=FILE (.npy, .pb) turns an input into a constant");
+  app.add_option("--target", o.target,
+                 "native (default), x86-64, aarch64 or riscv64; with -none for bare metal");
+  app.add_option("--cpu", o.cpu,
+                 "host (default on the host's architecture), baseline, avx2, avx512, avx512vnni, "
+                 "neon, dotprod, rv64gc, rv64gcv; optionally with +feature or -feature");
+  app.add_option("--symbol", o.symbol,
+                 "prefix of the symbols of obj and lib; default: the output's name");
+  app.add_option("--threads", o.threads, "compile threads; default: all cores");
+  app.add_option("--passes", o.passes, "run these passes instead of the pipeline: a,b{option=1}");
+  app.add_option("--load-pass", o.plugins, "shared library with passes of your own; repeatable");
+  app.add_option("--print-after", o.printAfter, "print the IR after this pass, or after all");
+  app.add_flag("--time-passes", o.timePasses, "print the time of each pass");
+  app.add_flag("--verify-each", o.verifyEach, "check the IR after each pass");
+  app.add_flag("-q,--quiet", o.quiet, "print nothing but errors");
+  app.footer(
+      "Other commands: edgecc run, bench, inspect, verify, opt, ops; each has --help.\n"
+      "Exit codes: 0 success, 1 results differ (run --test-data, verify), 2 a mistake in the "
+      "command line, a file or a model.");
+}
+
+void printSummary(const CompileOptions &o, const CompileSummary &s) {
+  if (o.timePasses)
+    fmt::print("{}", s.timings);
+  if (o.quiet)
+    return;
+  for (const std::string &line : s.passes)
+    fmt::print("  {}\n", line);
+  if (s.layers > 0)
+    fmt::print("{} layers, {} distinct kernels, {} MACs for {}\n", s.layers, s.kernels,
+               formatCount(static_cast<double>(s.macs)), s.target);
+  if (s.layers > 0)
+    fmt::print("weights {}, arena {} + {} scratch a thread\n",
+               formatBytes(static_cast<double>(s.weightsBytes)),
+               formatBytes(static_cast<double>(s.arenaBytes)),
+               formatBytes(static_cast<double>(s.scratchBytes)));
+  fmt::print("wrote {} ({}) in {:.2f} s\n", o.output.string(),
+             formatBytes(static_cast<double>(s.codeAndWeightsBytes)), s.seconds);
+}
+
+} // namespace
+
+int compileCommand(int argc, char **argv) {
+  CLI::App app("Compiles a neural network ahead of time.\n"
+               "  edgecc model.onnx -o model.blob",
+               "edgecc");
+  CompileOptions options;
+  declare(app, options);
+  app.set_version_flag("--version", "edgecc " EDGECC_VERSION);
+  if (auto exit = parseArguments(app, argc, argv))
+    return *exit;
+  auto summary = compileModel(options);
+  if (!summary)
+    return report(summary.error());
+  printSummary(options, *summary);
+  return kSuccess;
+}
+
+} // namespace edgecc::driver

@@ -1,0 +1,213 @@
+// edgecc inspect: what a file holds.
+#include "driver/Arguments.h"
+#include "driver/Console.h"
+#include "driver/Load.h"
+#include "frontend/io/MappedFile.h"
+#include "frontend/onnx/ModelInfo.h"
+#include "ir/Text.h"
+#include "runtime/blob/BlobView.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace edgecc::driver {
+
+namespace {
+
+using nlohmann::json;
+
+template <class T> json listOf(const flatbuffers::Vector<T> *values) {
+  json out = json::array();
+  if (values)
+    for (auto value : *values)
+      out.push_back(value);
+  return out;
+}
+
+json describeTensor(const blob::Tensor &tensor) {
+  json out = {{"name", tensor.name()->str()},
+              {"type", blob::EnumNameElementType(tensor.type())},
+              {"dims", listOf(tensor.dims())},
+              {"dynamic", tensor.dynamic()}};
+  if (const auto *q = tensor.quantization())
+    out["quantization"] = {{"scales", listOf(q->scales())},
+                           {"zero_points", listOf(q->zero_points())},
+                           {"axis", q->axis()}};
+  if (const auto *p = tensor.preprocessing())
+    out["preprocessing"] = {{"layout", blob::textOf(p->layout())},
+                            {"channel_order", blob::textOf(p->channel_order())},
+                            {"mean", listOf(p->mean())},
+                            {"scale", listOf(p->scale())},
+                            {"compiled_in", p->compiled_in()}};
+  return out;
+}
+
+json describeVariant(const blob::Variant &variant) {
+  json out = {{"target", blob::textOf(variant.triple())},
+              {"arch", blob::EnumNameArch(variant.arch())},
+              {"cpu", blob::textOf(variant.cpu())},
+              {"features", json::array()},
+              {"arena_bytes", variant.arena_bytes()},
+              {"thread_scratch_bytes", variant.thread_scratch_bytes()},
+              {"layers", json::array()},
+              {"kernels", json::array()}};
+  if (variant.features())
+    for (const auto *feature : *variant.features())
+      out["features"].push_back(feature->str());
+  if (variant.layers())
+    for (const auto *layer : *variant.layers()) {
+      json nodes = json::array();
+      if (layer->nodes())
+        for (const auto *node : *layer->nodes())
+          nodes.push_back(node->str());
+      out["layers"].push_back({{"nodes", nodes},
+                               {"op", blob::textOf(layer->op())},
+                               {"kind", blob::EnumNameLayerKind(layer->kind())},
+                               {"macs", layer->macs()},
+                               {"bytes", layer->bytes()}});
+    }
+  if (variant.symbols())
+    for (const auto *symbol : *variant.symbols())
+      out["kernels"].push_back({{"name", symbol->name()->str()}, {"bytes", symbol->size()}});
+  return out;
+}
+
+Expected<json> inspectBlob(const std::string &path) {
+  EDGECC_TRY(file, MappedFile::open(path));
+  auto bytes = file->bytes();
+  blob::BlobView view;
+  auto *data = reinterpret_cast<const uint8_t *>(bytes.data());
+  auto result = blob::BlobView::parse(data, bytes.size(), bytes.size(), &view);
+  if (!result.ok())
+    return error(result.detail, path);
+  json out = {{"kind", "blob"},
+              {"format_version", view.header().format_version},
+              {"file_bytes", view.header().file_size},
+              {"model", blob::textOf(view.metadata().model_name())},
+              {"producer", blob::textOf(view.metadata().producer())},
+              {"inputs", json::array()},
+              {"outputs", json::array()},
+              {"variants", json::array()}};
+  for (uint32_t i = 0; i < view.inputCount(); ++i)
+    out["inputs"].push_back(describeTensor(view.input(i)));
+  for (uint32_t i = 0; i < view.outputCount(); ++i)
+    out["outputs"].push_back(describeTensor(view.output(i)));
+  for (uint32_t i = 0; i < view.variantCount(); ++i)
+    out["variants"].push_back(describeVariant(view.variant(i)));
+  return out;
+}
+
+json describeValues(const std::vector<ValueSummary> &values) {
+  json out = json::array();
+  for (const ValueSummary &value : values)
+    out.push_back({{"name", value.name}, {"type", value.dtype}, {"dims", value.dims}});
+  return out;
+}
+
+Expected<json> inspectOnnx(const std::string &path) {
+  EDGECC_TRY(info, readModelInfo(path));
+  json out = {{"kind", "onnx"},
+              {"ir_version", info.irVersion},
+              {"producer", info.producer},
+              {"opsets", json::object()},
+              {"inputs", describeValues(info.inputs)},
+              {"outputs", describeValues(info.outputs)},
+              {"nodes", info.nodes},
+              {"initializers", info.initializers},
+              {"functions", info.functions}};
+  for (const auto &[domain, version] : info.opsets)
+    out["opsets"][domain.empty() ? "ai.onnx" : domain] = version;
+  return out;
+}
+
+Expected<json> inspectText(const std::string &path) {
+  EDGECC_TRY(module, loadModule(path, {}));
+  json out = {{"kind", "ir"}, {"module", module->name}, {"functions", json::array()}};
+  for (const auto &function : module->functions()) {
+    json ops = json::object();
+    walk(function->body, [&](const Op &op) {
+      std::string name(op.name());
+      ops[name] = ops.value(name, 0) + 1;
+    });
+    out["functions"].push_back({{"name", function->name}, {"ops", ops}});
+  }
+  out["parameters"] = module->parameters().size();
+  return out;
+}
+
+std::string dimsText(const json &dims) {
+  std::string out;
+  for (const auto &d : dims)
+    out += (out.empty() ? "" : "x") + (d.is_string() ? d.get<std::string>() : d.dump());
+  return out;
+}
+
+void printPorts(const char *title, const json &ports) {
+  for (const auto &port : ports)
+    fmt::print("{:<7} {} : {}[{}]{}\n", title, port["name"].get<std::string>(),
+               port["type"].get<std::string>(), dimsText(port["dims"]),
+               port.value("dynamic", false) ? " (upper bound)" : "");
+}
+
+// The same content as the JSON, without its long lists.
+void printText(const json &j) {
+  std::string kind = j["kind"];
+  if (kind == "blob") {
+    fmt::print("blob of '{}', format {}, {}, by {}\n", j["model"].get<std::string>(),
+               j["format_version"].dump(), formatBytes(j["file_bytes"]),
+               j["producer"].get<std::string>());
+    for (const auto &v : j["variants"]) {
+      std::string features;
+      for (const auto &f : v["features"])
+        features += " " + f.get<std::string>();
+      fmt::print("code    {}{}\n        {} layers, {} kernels, arena {} + {} a thread\n",
+                 v["target"].get<std::string>(), features, v["layers"].size(), v["kernels"].size(),
+                 formatBytes(v["arena_bytes"]), formatBytes(v["thread_scratch_bytes"]));
+    }
+  } else if (kind == "onnx") {
+    fmt::print("ONNX model, IR version {}, by {}, {} initialisers, {} functions\n",
+               j["ir_version"].dump(), j["producer"].get<std::string>(), j["initializers"].dump(),
+               j["functions"].dump());
+    for (const auto &[domain, version] : j["opsets"].items())
+      fmt::print("opset   {} {}\n", domain, version.dump());
+    for (const auto &[op, count] : j["nodes"].items())
+      fmt::print("nodes   {:>5} {}\n", count.dump(), op);
+  } else {
+    fmt::print("text IR of '{}', {} parameters\n", j["module"].get<std::string>(),
+               j["parameters"].dump());
+    for (const auto &f : j["functions"])
+      for (const auto &[op, count] : f["ops"].items())
+        fmt::print("{:<7} {:>5} {}\n", f["name"].get<std::string>(), count.dump(), op);
+  }
+  if (j.contains("inputs")) {
+    printPorts("input", j["inputs"]);
+    printPorts("output", j["outputs"]);
+  }
+}
+
+} // namespace
+
+int inspectCommand(int argc, char **argv) {
+  CLI::App app("Shows what an ONNX model, a text IR file or a blob holds.", "edgecc inspect");
+  std::string file;
+  bool asJson = false;
+  app.add_option("file", file, "ONNX model, text IR or blob")->required();
+  app.add_flag("--json", asJson, "print JSON with every detail");
+  if (auto exit = parseArguments(app, argc, argv))
+    return *exit;
+  auto kind = detectFile(file);
+  if (!kind)
+    return report(kind.error());
+  auto result = *kind == FileKind::Blob   ? inspectBlob(file)
+                : *kind == FileKind::Text ? inspectText(file)
+                                          : inspectOnnx(file);
+  if (!result)
+    return report(result.error());
+  if (asJson)
+    fmt::print("{}\n", result->dump(2));
+  else
+    printText(*result);
+  return kSuccess;
+}
+
+} // namespace edgecc::driver

@@ -1,0 +1,88 @@
+// edgecc opt: runs passes on text IR (or ONNX) and prints the result.
+#include "backends/reference/ReferenceExecutor.h"
+#include "driver/Arguments.h"
+#include "driver/Console.h"
+#include "driver/Load.h"
+#include "driver/NativeTargetModel.h"
+#include "frontend/io/MappedFile.h"
+#include "ir/Text.h"
+#include "ir/Verifier.h"
+#include "passes/PassManager.h"
+#include "passes/Plugin.h"
+
+#include <fmt/format.h>
+
+namespace edgecc::driver {
+
+namespace {
+
+struct OptOptions {
+  std::string input, output, passes, target = "native", cpu;
+  std::vector<std::string> shapes, plugins;
+  int64_t elideAbove = -1;
+  bool list = false, statistics = false;
+};
+
+Expected<void> execute(const OptOptions &o) {
+  Registry registry;
+  registerBuiltinPasses(registry);
+  for (const std::string &plugin : o.plugins)
+    EDGECC_CHECK(loadPlugin(plugin, registry));
+  if (o.list) {
+    for (const auto &pass : registry.passes())
+      fmt::print("{:<28} {}\n", pass->name, pass->doc);
+    return {};
+  }
+  if (o.input.empty())
+    return error("no input file", "edgecc opt", "give a text IR or ONNX file");
+  EDGECC_TRY(target, native::resolveTarget(o.target, o.cpu));
+  NativeTargetModel targetModel(target);
+  ReferenceExecutor executor;
+  LoadOptions load;
+  load.shapes = o.shapes;
+  EDGECC_TRY(module, loadModule(o.input, load));
+  EDGECC_CHECK(verify(*module));
+  PassList passes;
+  if (!o.passes.empty()) {
+    EDGECC_TRY(named, registry.parse(o.passes));
+    passes = std::move(named);
+  }
+  PassManagerOptions options;
+  options.executor = &executor;
+  options.target = &targetModel;
+  options.verifyEach = true;
+  EDGECC_TRY(reports, runPasses(*module, passes, options));
+  if (o.statistics)
+    for (const PassReport &report : reports)
+      for (const auto &[what, count] : report.statistics.entries())
+        fmt::print(stderr, "{}: {} {}\n", report.pass, count, what);
+  std::string text = print(*module, {.elideAbove = o.elideAbove});
+  if (!o.output.empty())
+    return writeFile(o.output, std::as_bytes(std::span(text)));
+  fmt::print("{}", text);
+  return {};
+}
+
+} // namespace
+
+int optCommand(int argc, char **argv) {
+  CLI::App app("Runs passes on text IR or an ONNX model and prints the IR.", "edgecc opt");
+  OptOptions options;
+  app.add_option("file", options.input, "text IR or ONNX model");
+  app.add_option("--passes", options.passes, "a,b{option=1}: in this order; none: print only");
+  app.add_option("-o,--output", options.output, "file to write instead of standard output");
+  app.add_option("--shape", options.shapes, "NAME=1x3x224x224 for an ONNX model");
+  app.add_option("--target", options.target, "machine that target-dependent passes ask about");
+  app.add_option("--cpu", options.cpu, "its CPU level");
+  app.add_option("--load-pass", options.plugins, "shared library with passes of your own");
+  app.add_option("--elide", options.elideAbove,
+                 "leave out the contents of parameters with more elements");
+  app.add_flag("--list-passes", options.list, "list all passes");
+  app.add_flag("--statistics", options.statistics, "print what each pass did to standard error");
+  if (auto exit = parseArguments(app, argc, argv))
+    return *exit;
+  auto result = execute(options);
+  return result ? kSuccess : report(result.error());
+}
+
+} // namespace edgecc::driver
