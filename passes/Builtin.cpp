@@ -1,0 +1,29 @@
+// The compiler's own passes: one line each, with the sentence that documents it.
+#include "passes/Passes.h"
+#include "passes/Registry.h"
+
+namespace edgecc {
+
+void registerBuiltinPasses(Registry &registry) {
+  // canonicalize/
+  registry.add({"dead-code",
+                "Removes ops whose results nobody uses and parameters that no op names.",
+                removeDeadCode,
+                {}});
+  registry.add({"fold",
+                "Evaluates ops whose operands are constants.",
+                foldConstants,
+                {{"max-bytes", int64_t{1} << 20, "results up to this size are always folded"},
+                 {"max-growth", int64_t{2},
+                  "larger results are folded up to this many times the size of their operands"}}});
+
+  // lower/
+  registry.add(
+      {"plan-memory",
+       "Gives every value its storage: views, results written in place, and offsets in the "
+       "arena.",
+       planMemory,
+       {}});
+}
+
+} // namespace edgecc

@@ -1,0 +1,93 @@
+#include "passes/Rewrite.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace edgecc {
+
+Op *definedBy(const Value *value, OpKind kind) {
+  Op *op = value ? value->definingOp() : nullptr;
+  return op && op->kind() == kind ? op : nullptr;
+}
+
+std::optional<double> splatOf(const Value *value) {
+  const Tensor *content = constantOf(value);
+  if (!content || content->elements() == 0)
+    return std::nullopt;
+  double first = content->asDouble(0);
+  for (int64_t i = 1; i < content->elements(); ++i)
+    if (content->asDouble(i) != first)
+      return std::nullopt;
+  if (std::isnan(first))
+    return std::nullopt;
+  return first;
+}
+
+bool hasOneUser(const Value *value) {
+  return !value->uses().empty() && std::ranges::all_of(value->uses(), [&](const Use &use) {
+    return use.user == value->uses().front().user;
+  });
+}
+
+Op *onlyUser(const Value *value, OpKind kind) {
+  if (!hasOneUser(value) || value->uses().front().user->kind() != kind)
+    return nullptr;
+  return value->uses().front().user;
+}
+
+void replaceOp(Op *op, Value *replacement) {
+  Value *result = op->result();
+  if (replacement->provenance.tensor.empty() && !constantOf(replacement))
+    replacement->provenance = result->provenance;
+  result->replaceAllUsesWith(replacement);
+  op->erase();
+}
+
+std::string joinLocations(std::string_view a, std::string_view b) {
+  std::string joined(a);
+  while (!b.empty()) {
+    size_t end = std::min(b.find(','), b.size());
+    std::string_view name = b.substr(0, end);
+    b.remove_prefix(std::min(end + 1, b.size()));
+    bool known = false;
+    for (std::string_view rest = joined; !rest.empty();) {
+      size_t stop = std::min(rest.find(','), rest.size());
+      known = known || rest.substr(0, stop) == name;
+      rest.remove_prefix(std::min(stop + 1, rest.size()));
+    }
+    if (!known)
+      joined += (joined.empty() ? "" : ",") + std::string(name);
+  }
+  return joined;
+}
+
+void eraseWithDeadOperands(Op *op) {
+  std::vector<Op *> dead{op};
+  while (!dead.empty()) {
+    Op *next = dead.back();
+    dead.pop_back();
+    std::vector<Value *> operands = next->operands();
+    next->erase();
+    std::ranges::sort(operands);
+    operands.erase(std::unique(operands.begin(), operands.end()), operands.end());
+    for (Value *operand : operands) {
+      Op *producer = operand ? operand->definingOp() : nullptr;
+      if (!producer || producer->numRegions())
+        continue;
+      bool unused = true;
+      for (unsigned i = 0; i < producer->numResults(); ++i)
+        unused = unused && producer->result(i)->uses().empty();
+      if (unused && std::ranges::find(dead, producer) == dead.end())
+        dead.push_back(producer);
+    }
+  }
+}
+
+Value *constantBefore(Module &module, Op *op, Tensor content, std::string_view name) {
+  Builder builder(module);
+  builder.setInsertionBefore(op);
+  builder.location = op->location;
+  return builder.constant(std::move(content), name);
+}
+
+} // namespace edgecc
