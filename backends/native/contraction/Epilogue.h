@@ -1,0 +1,60 @@
+// What happens to complete accumulators: bias, scaling, conversion to the result's type, the
+// element-wise ops of a Fused region, and the stores.
+#pragma once
+
+#include "backends/native/contraction/MicroKernel.h"
+#include "backends/native/contraction/Tiling.h"
+
+namespace edgecc::native {
+
+// How the iteration space of a contraction, [outer..., y, x, column], addresses an operand.
+struct Access {
+  unsigned arg = 0; // kernel argument: pointer to the element at the origin
+  DType dtype = DType::F32;
+  Dims strides; // in elements, one for each iteration axis
+
+  int64_t y() const { return strides[strides.size() - 3]; }
+  int64_t x() const { return strides[strides.size() - 2]; }
+  int64_t column() const { return strides.back(); }
+  bool rowInvariant() const { return y() == 0 && x() == 0; }
+  std::string str() const;
+};
+
+// A point of the iteration space, in emitted code.
+struct Position {
+  std::vector<llvm::Value *> outer;
+  llvm::Value *y, *x, *column;
+};
+
+// The element of `access` at `position`.
+llvm::Value *pointerAt(KernelEmitter &e, const Access &access, const Position &position);
+
+struct Addend {
+  Access access;
+  double scale = 1;
+};
+
+struct Epilogue {
+  // accumulator * alpha + addends[0] * scale + ..., in this order, in the accumulator's type.
+  double alpha = 1;
+  std::vector<Addend> addends;
+  DType anchorType = DType::F32; // the anchor's result
+  const Op *fused = nullptr;     // null: the anchor alone
+  const Op *anchor = nullptr;
+  std::map<const Value *, Access> leaves; // region values that the element-wise ops read
+  std::vector<Access> results;            // one for each yielded value
+
+  std::string str() const;
+};
+
+// Scratch bytes that emitEpilogue needs for a tile.
+int64_t epilogueScratchBytes(const Epilogue &epilogue, const Product &product,
+                             const ColumnTile &tile);
+
+// Finishes and stores the tile of `rows` at `origin`; `accumulators` as emitMicroKernel returns
+// them, the tile's rows ordered by y, then x.
+void emitEpilogue(KernelEmitter &e, const Epilogue &epilogue, const Product &product,
+                  const ColumnTile &tile, RowTile rows, const Position &origin,
+                  const std::vector<llvm::Value *> &accumulators, llvm::Value *scratch);
+
+} // namespace edgecc::native

@@ -1,0 +1,31 @@
+// Products of narrow integers: which instruction, and how zero points are taken care of.
+#pragma once
+
+#include "backends/native/contraction/Direct.h"
+#include "backends/native/contraction/Operands.h"
+
+namespace edgecc::native {
+
+// Zero points of the operands of an integer contraction. Constant ones are folded into the packed
+// operands; those known at run time only are subtracted when operands are staged and gathered.
+struct NarrowOperands {
+  DType left, right;
+  const Value *leftZero = nullptr;  // scalar
+  const Value *rightZero = nullptr; // scalar, or one for each column
+  bool rightConstant = false;
+};
+
+struct NarrowPlan {
+  Product product;
+  int64_t leftShift = 0, leftPadding = 0;
+  bool leftZeroAtRunTime = false;
+  Dims rightZeros; // constant zero points to subtract
+  bool rightZeroAtRunTime = false;
+  // accumulator - leftCorrection * (sum of the packed right column) is the wanted sum.
+  int64_t leftCorrection = 0;
+};
+
+Expected<NarrowPlan> planNarrow(const NarrowOperands &operands, const NativeTarget &target,
+                                const std::string &location);
+
+} // namespace edgecc::native

@@ -1,0 +1,82 @@
+#include "backends/native/contraction/Pack.h"
+
+#include <cstring>
+
+namespace edgecc::native {
+
+namespace {
+
+// Calls place(k, column, destination element) for every element of one matrix.
+template <class Fn> void forEachPlace(const Contraction &c, const Schedule &s, Fn place) {
+  int64_t depth = c.depth(), group = c.product.group;
+  int64_t groups = (s.run + group - 1) / group;
+  int64_t runs = s.run == 0 ? 0 : depth / s.run;
+  int64_t base = 0, firstColumn = 0;
+  for (int64_t t = 0; t < s.tiling.count(); ++t) {
+    const ColumnTile &tile = t < s.tiling.fullCount ? s.tiling.full : s.tiling.tail;
+    int64_t pitch = tile.padded();
+    for (int64_t k = 0; k < depth; ++k) {
+      int64_t run = k / s.run, r = k % s.run;
+      int64_t row = base + ((run * groups + r / group) * pitch) * group + r % group;
+      for (int64_t column = 0; column < tile.columns; ++column)
+        place(k, firstColumn + column, row + column * group);
+    }
+    base += runs * groups * pitch * group;
+    firstColumn += tile.columns;
+  }
+}
+
+template <class T, class Fn>
+std::vector<std::byte> pack(const Contraction &c, const Schedule &s, const ConstantColumns &source,
+                            Fn read) {
+  int64_t matrixBytes = packedBytes(c, s);
+  std::vector<std::byte> out(static_cast<size_t>(matrixBytes) * source.matrices.size());
+  for (size_t m = 0; m < source.matrices.size(); ++m) {
+    auto *matrix = reinterpret_cast<T *>(out.data() + m * static_cast<size_t>(matrixBytes));
+    forEachPlace(c, s, [&](int64_t k, int64_t column, int64_t to) {
+      int64_t from =
+          source.matrices[m] + source.k[static_cast<size_t>(k)] + column * source.columnStride;
+      matrix[to] = static_cast<T>(read(from, static_cast<int64_t>(m) * c.columns + column));
+    });
+  }
+  return out;
+}
+
+} // namespace
+
+std::vector<std::byte> packColumns(const Contraction &c, const Schedule &s,
+                                   const ConstantColumns &source) {
+  const Tensor &tensor = *source.tensor;
+  auto real = [&](int64_t from, int64_t) { return tensor.asDouble(from); };
+  auto integer = [&](int64_t from, int64_t column) {
+    int64_t value = tensor.asInt(from);
+    if (source.zeroPoints.empty())
+      return value;
+    return value -
+           source.zeroPoints[source.zeroPoints.size() == 1 ? 0 : static_cast<size_t>(column)];
+  };
+  switch (c.product.b) {
+  case DType::F32:
+    if (tensor.dtype() == DType::F32) {
+      auto data = tensor.data<float>();
+      return pack<float>(c, s, source,
+                         [data](int64_t from, int64_t) { return data[static_cast<size_t>(from)]; });
+    }
+    return pack<float>(c, s, source, real);
+  case DType::F64:
+    return pack<double>(c, s, source, real);
+  case DType::I8:
+  case DType::U8:
+    return pack<uint8_t>(c, s, source, integer);
+  case DType::I16:
+  case DType::U16:
+    return pack<uint16_t>(c, s, source, integer);
+  case DType::I32:
+  case DType::U32:
+    return pack<uint32_t>(c, s, source, integer);
+  default:
+    return pack<uint64_t>(c, s, source, integer);
+  }
+}
+
+} // namespace edgecc::native

@@ -1,0 +1,16 @@
+#include "backends/native/contraction/PlanConv.h"
+
+namespace edgecc::native {
+
+Expected<void> planContraction(const Op &op, PlanContext &context) {
+  switch (anchorOf(op)->kind()) {
+  case OpKind::Conv:
+    return planConv(op, context);
+  case OpKind::ConvTranspose:
+    return planConvTranspose(op, context);
+  default:
+    return planMatMul(op, context);
+  }
+}
+
+} // namespace edgecc::native

@@ -1,0 +1,105 @@
+#include "backends/native/contraction/Product.h"
+
+#include <llvm/IR/IntrinsicsAArch64.h>
+#include <llvm/IR/IntrinsicsX86.h>
+
+using namespace llvm;
+
+namespace edgecc::native {
+
+Product Product::dot8(const NativeTarget &target) {
+  assert(target.dot8);
+  DType a = target.arch == Arch::X86_64 ? DType::U8 : DType::I8;
+  return {Kind::Dot8, a, DType::I8, DType::I32, 4};
+}
+
+Product Product::wide16(const NativeTarget &target) {
+  if (target.arch == Arch::X86_64)
+    return {Kind::Pair16, DType::I16, DType::I16, DType::I32, 2};
+  return {Kind::Wide16, DType::I16, DType::I16, DType::I32, 1};
+}
+
+std::string Product::str() const {
+  static const char *const names[] = {"plain", "dot8", "pair16", "wide16"};
+  return std::string(names[static_cast<int>(kind)]) + ":" + std::string(edgecc::name(a)) + "*" +
+         std::string(edgecc::name(b)) + ">" + std::string(edgecc::name(accumulator));
+}
+
+llvm::Value *loadSplatGroup(KernelEmitter &e, const Product &product, llvm::Value *pointer,
+                            unsigned lanes) {
+  if (product.group == 1) {
+    llvm::Value *scalar = e.load(product.a, pointer);
+    if (product.kind == Product::Kind::Wide16)
+      scalar = e.b.CreateSExt(scalar, e.b.getInt32Ty());
+    return e.splat(scalar, lanes);
+  }
+  assert(product.groupBytesA() == 4);
+  return e.splat(e.b.CreateAlignedLoad(e.b.getInt32Ty(), pointer, Align(1)), lanes);
+}
+
+llvm::Value *loadColumns(KernelEmitter &e, const Product &product, llvm::Value *pointer,
+                         unsigned lanes, unsigned active) {
+  if (product.group == 1) {
+    llvm::Value *vector = e.load(product.b, pointer, lanes, active);
+    if (product.kind == Product::Kind::Wide16)
+      vector = e.b.CreateSExt(vector, e.vectorType(DType::I32, lanes));
+    return vector;
+  }
+  assert(active == lanes && "grouped columns are packed, hence padded");
+  return e.b.CreateAlignedLoad(e.vectorType(DType::I32, lanes), pointer, Align(4));
+}
+
+static Intrinsic::ID pick(unsigned lanes, Intrinsic::ID four, Intrinsic::ID eight,
+                          Intrinsic::ID sixteen) {
+  assert(lanes == 4 || lanes == 8 || lanes == 16);
+  return lanes == 4 ? four : lanes == 8 ? eight : sixteen;
+}
+
+static llvm::Value *dot8(KernelEmitter &e, llvm::Value *a, llvm::Value *b, llvm::Value *sum,
+                         unsigned lanes) {
+  if (e.target.arch == Arch::X86_64) {
+    Intrinsic::ID id = pick(lanes, Intrinsic::x86_avx512_vpdpbusd_128,
+                            Intrinsic::x86_avx512_vpdpbusd_256, Intrinsic::x86_avx512_vpdpbusd_512);
+    return e.b.CreateIntrinsic(id, {}, {sum, a, b});
+  }
+  assert(e.target.arch == Arch::AArch64 && lanes == 4);
+  llvm::Type *bytes = e.vectorType(DType::I8, 16);
+  return e.b.CreateIntrinsic(Intrinsic::aarch64_neon_sdot, {sum->getType(), bytes},
+                             {sum, e.b.CreateBitCast(a, bytes), e.b.CreateBitCast(b, bytes)});
+}
+
+static llvm::Value *pair16(KernelEmitter &e, llvm::Value *a, llvm::Value *b, llvm::Value *sum,
+                           unsigned lanes) {
+  if (e.target.has("avx512vnni") && e.target.vectorBytes == 64) {
+    Intrinsic::ID id = pick(lanes, Intrinsic::x86_avx512_vpdpwssd_128,
+                            Intrinsic::x86_avx512_vpdpwssd_256, Intrinsic::x86_avx512_vpdpwssd_512);
+    return e.b.CreateIntrinsic(id, {}, {sum, a, b});
+  }
+  llvm::Type *words = e.vectorType(DType::I16, 2 * lanes);
+  Intrinsic::ID id = pick(lanes, Intrinsic::x86_sse2_pmadd_wd, Intrinsic::x86_avx2_pmadd_wd,
+                          Intrinsic::x86_avx512_pmaddw_d_512);
+  return e.b.CreateAdd(
+      sum, e.b.CreateIntrinsic(id, {}, {e.b.CreateBitCast(a, words), e.b.CreateBitCast(b, words)}));
+}
+
+llvm::Value *multiplyAccumulate(KernelEmitter &e, const Product &product, llvm::Value *a,
+                                llvm::Value *b, llvm::Value *accumulator, unsigned lanes) {
+  switch (product.kind) {
+  case Product::Kind::Dot8:
+    return dot8(e, a, b, accumulator, lanes);
+  case Product::Kind::Pair16:
+    return pair16(e, a, b, accumulator, lanes);
+  case Product::Kind::Plain:
+  case Product::Kind::Wide16:
+    break;
+  }
+  if (isFloat(product.accumulator))
+    return e.multiplyAdd(a, b, accumulator);
+  return e.b.CreateAdd(accumulator, e.b.CreateMul(a, b));
+}
+
+llvm::Value *zeroAccumulator(KernelEmitter &e, const Product &product, unsigned lanes) {
+  return Constant::getNullValue(e.vectorType(product.accumulator, lanes));
+}
+
+} // namespace edgecc::native

@@ -1,0 +1,172 @@
+#include "backends/native/contraction/Staging.h"
+#include "backends/native/contraction/Convert.h"
+
+namespace edgecc::native {
+
+namespace {
+
+class StagingEmitter {
+public:
+  StagingEmitter(KernelEmitter &e, const Contraction &c, const Schedule &s, const Position &from,
+                 llvm::Value *toY, llvm::Value *toX)
+      : e_(e), b_(e.b), c_(c), left_(c.left), from_(from), toY_(toY), toX_(toX),
+        y_(left_.windows[left_.windows.size() - 2]), x_(left_.windows.back()),
+        bytes_(bitWidth(c.product.a) / 8) {
+    linePitch_ = x_.span(s.blockX) * left_.channels;
+    slicePitch_ = y_.span(s.blockY) * linePitch_;
+    lanes_ = std::min(e.target.vectorBytes / static_cast<unsigned>(bytes_),
+                      e.target.vectorBytes / (bitWidth(left_.dtype) / 8));
+    if (left_.zeroPointArg >= 0)
+      zeroPoint_ =
+          convertElements(e, e.load(left_.dtype, e.arg(static_cast<unsigned>(left_.zeroPointArg))),
+                          left_.dtype, c.product.a, 1);
+  }
+
+  void run() {
+    llvm::Value *source = e_.i64(0);
+    size_t plain = c_.outer.size() - (left_.windows.size() - 2);
+    for (size_t i = 0; i < plain; ++i)
+      source = add(source, times(from_.outer[i], left_.outer[i]));
+    emitSlices(0, source, b_.getTrue(), e_.i64(0));
+  }
+
+private:
+  llvm::Value *times(llvm::Value *value, int64_t factor) {
+    return b_.CreateMul(value, e_.i64(factor));
+  }
+  llvm::Value *add(llvm::Value *x, llvm::Value *y) { return b_.CreateAdd(x, y); }
+  llvm::Value *target(llvm::Value *element) {
+    return e_.elementPointer(c_.product.a, e_.scratch(), element);
+  }
+
+  // One slice for each combination of taps along the outer spatial axes.
+  void emitSlices(size_t level, llvm::Value *source, llvm::Value *valid, llvm::Value *slice) {
+    if (level + 2 == left_.windows.size()) {
+      emitLines(source, valid, times(slice, slicePitch_));
+      return;
+    }
+    const Window &window = left_.windows[level];
+    size_t plain = c_.outer.size() - (left_.windows.size() - 2);
+    llvm::Value *first =
+        b_.CreateSub(times(from_.outer[plain + level], window.step), e_.i64(window.pad));
+    e_.loop(e_.i64(0), e_.i64(window.taps), 1, [&](llvm::Value *tap) {
+      llvm::Value *index = add(first, times(tap, window.tapStep));
+      emitSlices(level + 1, add(source, times(index, window.stride)),
+                 b_.CreateAnd(valid, b_.CreateICmpULT(index, e_.i64(window.in))),
+                 add(times(slice, window.taps), tap));
+    });
+  }
+
+  // Number of input indices for outputs [from, to).
+  llvm::Value *span(const Window &window, llvm::Value *from, llvm::Value *to) {
+    llvm::Value *last = b_.CreateSub(b_.CreateSub(to, from), e_.i64(1));
+    return add(times(last, window.step), e_.i64(window.span(1)));
+  }
+
+  void emitLines(llvm::Value *source, llvm::Value *valid, llvm::Value *slice) {
+    llvm::Value *firstLine = b_.CreateSub(times(from_.y, y_.step), e_.i64(y_.pad));
+    llvm::Value *pixels = span(x_, from_.x, toX_);
+    llvm::Value *firstPixel = b_.CreateSub(times(from_.x, x_.step), e_.i64(x_.pad));
+    // The pixels [low, high) of a line lie inside the image.
+    auto clamp = [&](llvm::Value *value) {
+      return b_.CreateBinaryIntrinsic(
+          llvm::Intrinsic::smax, e_.i64(0),
+          b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, value, pixels));
+    };
+    llvm::Value *low = clamp(b_.CreateNeg(firstPixel));
+    llvm::Value *high = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, low,
+                                                 clamp(b_.CreateSub(e_.i64(x_.in), firstPixel)));
+    e_.loop(e_.i64(0), span(y_, from_.y, toY_), 1, [&](llvm::Value *line) {
+      llvm::Value *index = add(firstLine, line);
+      llvm::Value *inside = b_.CreateAnd(valid, b_.CreateICmpULT(index, e_.i64(y_.in)));
+      llvm::Value *begin = b_.CreateSelect(inside, low, pixels);
+      llvm::Value *end = b_.CreateSelect(inside, high, pixels);
+      llvm::Value *to = add(slice, times(line, linePitch_));
+      fill(to, times(begin, left_.channels));
+      copy(add(to, times(begin, left_.channels)),
+           add(add(source, times(index, y_.stride)), times(add(firstPixel, begin), x_.stride)),
+           b_.CreateSub(end, begin));
+      fill(add(to, times(end, left_.channels)), times(b_.CreateSub(pixels, end), left_.channels));
+    });
+  }
+
+  llvm::Constant *padding(unsigned lanes) {
+    llvm::Type *type = e_.vectorType(c_.product.a, lanes);
+    return isFloat(c_.product.a) ? llvm::ConstantFP::get(type, 0)
+                                 : llvm::ConstantInt::getSigned(type, left_.padding);
+  }
+
+  // `count` elements: whole vectors, then one by one.
+  void inVectors(llvm::Value *count, const std::function<void(llvm::Value *, unsigned)> &body) {
+    llvm::Value *whole = b_.CreateAnd(count, e_.i64(-static_cast<int64_t>(lanes_)));
+    if (lanes_ > 1)
+      e_.loop(e_.i64(0), whole, lanes_, [&](llvm::Value *i) { body(i, lanes_); });
+    e_.loop(whole, count, 1, [&](llvm::Value *i) { body(i, 1); });
+  }
+
+  void fill(llvm::Value *to, llvm::Value *count) {
+    inVectors(count, [&](llvm::Value *i, unsigned lanes) {
+      e_.store(c_.product.a, padding(lanes), target(add(to, i)), lanes);
+    });
+  }
+
+  void copy(llvm::Value *to, llvm::Value *from, llvm::Value *pixels) {
+    if (left_.channelStride == 1 && x_.stride == left_.channels) {
+      copyRun(to, from, times(pixels, left_.channels));
+      return;
+    }
+    e_.loop(e_.i64(0), pixels, 1, [&](llvm::Value *pixel) {
+      llvm::Value *toPixel = add(to, times(pixel, left_.channels));
+      llvm::Value *fromPixel = add(from, times(pixel, x_.stride));
+      if (left_.channelStride == 1) {
+        copyRun(toPixel, fromPixel, e_.i64(left_.channels));
+        return;
+      }
+      auto element = [&](llvm::Value *channel) {
+        copyElements(add(toPixel, channel), add(fromPixel, times(channel, left_.channelStride)), 1);
+      };
+      if (left_.channels <= 4)
+        for (int64_t channel = 0; channel < left_.channels; ++channel)
+          element(e_.i64(channel));
+      else
+        e_.loop(e_.i64(0), e_.i64(left_.channels), 1, element);
+    });
+  }
+
+  void copyRun(llvm::Value *to, llvm::Value *from, llvm::Value *count) {
+    inVectors(count, [&](llvm::Value *i, unsigned lanes) {
+      copyElements(add(to, i), add(from, i), lanes);
+    });
+  }
+
+  void copyElements(llvm::Value *to, llvm::Value *from, unsigned lanes) {
+    llvm::Value *value =
+        e_.load(left_.dtype, e_.elementPointer(left_.dtype, e_.arg(left_.arg), from), lanes);
+    value = convertElements(e_, value, left_.dtype, c_.product.a, lanes);
+    if (left_.shift != 0)
+      value = b_.CreateAdd(value, llvm::ConstantInt::getSigned(value->getType(), left_.shift));
+    if (zeroPoint_)
+      value = b_.CreateSub(value, e_.splat(zeroPoint_, lanes));
+    e_.store(c_.product.a, value, target(to), lanes);
+  }
+
+  KernelEmitter &e_;
+  llvm::IRBuilder<> &b_;
+  const Contraction &c_;
+  const LeftOperand &left_;
+  const Position &from_;
+  llvm::Value *toY_, *toX_;
+  const Window &y_, &x_;
+  int64_t bytes_, linePitch_, slicePitch_;
+  unsigned lanes_;
+  llvm::Value *zeroPoint_ = nullptr;
+};
+
+} // namespace
+
+void emitStaging(KernelEmitter &e, const Contraction &contraction, const Schedule &schedule,
+                 const Position &from, llvm::Value *toY, llvm::Value *toX) {
+  StagingEmitter(e, contraction, schedule, from, toY, toX).run();
+}
+
+} // namespace edgecc::native

@@ -1,0 +1,35 @@
+// The register tile of a contraction: rows x columns of the result that are summed at once.
+#pragma once
+
+#include "backends/native/contraction/MicroKernel.h"
+
+namespace edgecc::native {
+
+// Rows of a tile: `y` lines of `x` neighbours.
+struct RowTile {
+  int64_t y = 1, x = 1;
+  int64_t size() const { return y * x; }
+};
+
+struct ColumnTile {
+  int64_t columns = 0;
+  std::vector<TilePart> parts;
+  RowTile rows;
+  int64_t padded() const; // columns including the padding lanes
+};
+
+// Columns are covered by `fullCount` tiles `full` and then, if tail.columns > 0, one `tail`.
+struct Tiling {
+  ColumnTile full, tail;
+  int64_t fullCount = 0;
+
+  int64_t count() const { return fullCount + (tail.columns > 0 ? 1 : 0); }
+  int64_t paddedColumns() const { return fullCount * full.padded() + tail.padded(); }
+};
+
+// The tile with the least estimated time for rowsY x rowsX rows, `columns` columns and `depth`
+// reduction steps, among those that fit the target's vector registers.
+Tiling chooseTiling(const NativeTarget &target, const Product &product, int64_t rowsY,
+                    int64_t rowsX, int64_t columns, int64_t depth);
+
+} // namespace edgecc::native
