@@ -51,4 +51,23 @@ bool GraphImporter::fold(Op *op, std::vector<Value *> &results) {
   return true;
 }
 
+std::set<std::string> GraphImporter::needInputsOf(const Value *value) {
+  std::set<std::string> inputs;
+  std::set<const Value *> seen{value};
+  std::vector<const Value *> pending{value};
+  while (!pending.empty()) {
+    const Value *next = pending.back();
+    pending.pop_back();
+    if (const Op *op = next->definingOp()) {
+      for (const Value *operand : op->operands())
+        if (operand && seen.insert(operand).second)
+          pending.push_back(operand);
+    } else if (next->owningBlock() == &function_->body)
+      inputs.insert(function_->inputs[next->index()].name);
+  }
+  if (options_.neededInputs)
+    options_.neededInputs->insert(inputs.begin(), inputs.end());
+  return inputs;
+}
+
 } // namespace edgecc::importer

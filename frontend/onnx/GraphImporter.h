@@ -74,6 +74,8 @@ public:
   Expected<void> fillRegion(Block &block, const onnx::GraphProto &graph,
                             const std::vector<Value *> &arguments, const Scope &outer,
                             const YieldFilter &yields = {});
+  // The model's inputs that `value` is computed from; noted as needed at compile time.
+  std::set<std::string> needInputsOf(const Value *value);
   Module &module() { return module_; }
 
 private:

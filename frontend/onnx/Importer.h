@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 
 namespace edgecc {
 
@@ -16,6 +17,9 @@ struct ImportOptions {
   std::map<std::string, int64_t> symbols;
   // Inputs that become constants of the compiled model.
   std::map<std::string, Tensor> frozenInputs;
+  // If not null, receives the names of the inputs whose values some node needed at compile time:
+  // an import that fails for want of them succeeds when they are frozen.
+  std::set<std::string> *neededInputs = nullptr;
   // Computes ops whose operands are all constant; null: none is, and models that compute shapes are
   // refused.
   Executor *folder = nullptr;

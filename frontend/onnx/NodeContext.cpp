@@ -141,13 +141,17 @@ const Tensor &NodeContext::requireConstant(unsigned i, std::string_view what) co
   Value *value = input(i);
   if (const Tensor *content = constantOf(value))
     return *content;
-  std::string hint = "make it an initialiser, or fix the sizes that it is computed from";
-  if (!value->definingOp() && value->owningBlock() && !value->owningBlock()->parentOp())
-    hint = "make it an initialiser, or freeze the input '" + value->provenance.tensor +
-           "' to a constant";
+  std::string sources;
+  for (const std::string &name : graph_.needInputsOf(value))
+    if (sources.size() < 200)
+      sources += (sources.empty() ? "'" : ", '") + printable(name) + "'";
+  if (sources.empty())
+    fail(std::string(what) + " (operand " + std::to_string(i) +
+         ") must be known at compile time, but changes inside of a loop");
   fail(std::string(what) + " (operand " + std::to_string(i) +
-           ") must be known at compile time, but is computed from run-time values",
-       hint);
+           ") must be known at compile time, but depends on the value of the run-time input " +
+           sources,
+       "make it an initialiser, or freeze that input to a constant");
 }
 
 std::vector<int64_t> NodeContext::requireInts(unsigned i, std::string_view what) const {
