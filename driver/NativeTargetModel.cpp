@@ -1,6 +1,7 @@
 #include "driver/NativeTargetModel.h"
 
 #include "backends/native/Kernel.h"
+#include "backends/native/elementwise/Elementwise.h"
 #include "ir/OpDef.h"
 
 #include <algorithm>
@@ -8,6 +9,8 @@
 namespace edgecc::driver {
 
 std::string NativeTargetModel::whyIllegal(const Op &op) const { return native::whyUnsupported(op); }
+
+bool NativeTargetModel::canFuse(const Op &op) const { return native::isElementwiseEmittable(op); }
 
 // The larger of arithmetic and memory time of a core at 3 GHz that does one vector operation and
 // moves 16 bytes a cycle: a ranking, not a prediction.

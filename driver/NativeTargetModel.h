@@ -12,6 +12,7 @@ public:
 
   std::string name() const override { return target_.str(); }
   std::string whyIllegal(const Op &op) const override;
+  bool canFuse(const Op &op) const override;
   double cost(const Op &op) const override;
   int64_t channelMultiple(DType dtype) const override;
   bool prefersChannelsLast() const override { return true; }

@@ -14,6 +14,9 @@ public:
   // Why `op` cannot run on this target: a sentence; empty if it can.
   virtual std::string whyIllegal(const Op &op) const = 0;
 
+  // Whether the element-wise `op` can be part of a Fused group.
+  virtual bool canFuse(const Op &) const { return true; }
+
   // Estimated time of one execution, in nanoseconds on one thread.
   virtual double cost(const Op &op) const = 0;
 

@@ -18,6 +18,17 @@ void registerBuiltinPasses(Registry &registry) {
                   "larger results are folded up to this many times the size of their operands"}}});
 
   // lower/
+  registry.add({"choose-layout",
+                "Orders the axes of every value in memory: channels innermost around convolutions, "
+                "with a Reorder only where an op needs another order than its operand has.",
+                chooseLayout,
+                {}});
+  registry.add({"fuse",
+                "Gathers an anchor (contraction, pooling) with the element-wise ops after it, and "
+                "chains of element-wise ops, into groups that run as one loop nest.",
+                fuse,
+                {{"max-ops", int64_t{24}, "ops in a group"},
+                 {"max-yields", int64_t{2}, "values that may leave a group"}}});
   registry.add(
       {"plan-memory",
        "Gives every value its storage: views, results written in place, and offsets in the "

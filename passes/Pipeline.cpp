@@ -14,7 +14,9 @@ PassList buildPipeline(const Registry &registry, const PipelineOptions &options)
     return passes;
 
   // --- lower: towards the machine ---
-  add("plan-memory"); // storage for every value
+  add("choose-layout"); // channels last where it pays
+  add("fuse");          // loop nests
+  add("plan-memory");   // storage for every value
 
   return passes;
 }
