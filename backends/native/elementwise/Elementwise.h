@@ -9,6 +9,10 @@ namespace edgecc::native {
 // Whether emitElementwise handles `op`.
 bool isElementwiseEmittable(const Op &op);
 
+// Whether operand `i` is read at places that depend on data (TableLookup's table): its "register"
+// is then the pointer to its first element.
+bool isPointerOperand(const Op &op, unsigned i);
+
 // The result of an element-wise op for `lanes` elements whose operands (null where absent) are
 // already in registers, each a vector of `lanes` elements (a scalar for 1 lane) of the operand's
 // scalarType. f16 and bf16 compute in f32 and round after each op, as the reference does.
@@ -27,7 +31,9 @@ emitRegion(KernelEmitter &e, const Block &body, unsigned lanes,
 // definition and tested exhaustively or on a dense sample.
 namespace math {
 llvm::Value *exp(KernelEmitter &e, llvm::Value *x);
+llvm::Value *expm1(KernelEmitter &e, llvm::Value *x); // exp(x) - 1
 llvm::Value *log(KernelEmitter &e, llvm::Value *x);
+llvm::Value *log1p(KernelEmitter &e, llvm::Value *x); // log(1 + x)
 llvm::Value *tanh(KernelEmitter &e, llvm::Value *x);
 llvm::Value *sigmoid(KernelEmitter &e, llvm::Value *x);
 llvm::Value *erf(KernelEmitter &e, llvm::Value *x);

@@ -1,0 +1,128 @@
+// Quantisation on registers, bit for bit runtime/numerics/Quantize.h and Requantize.h.
+#include "backends/native/elementwise/Emitters.h"
+
+#include "runtime/numerics/Quantize.h"
+
+namespace edgecc::native {
+
+using llvm::Value;
+
+bool isQuantizedOp(OpKind kind) {
+  return kind == OpKind::QuantizeLinear || kind == OpKind::DequantizeLinear ||
+         kind == OpKind::Requantize || kind == OpKind::TableLookup;
+}
+
+namespace {
+
+class QuantizedEmitter {
+public:
+  QuantizedEmitter(KernelEmitter &e, unsigned lanes)
+      : e_(e), b_(e.b), f32_(withLanes(e.b.getFloatTy(), lanes)),
+        i32_(withLanes(e.b.getInt32Ty(), lanes)), lanes_(lanes) {}
+
+  Value *quantize(const Op &op, Operands x);
+  Value *dequantize(const Op &op, Operands x);
+  Value *requantize(const Op &op, Operands x);
+  Value *tableLookup(const Op &op, Operands x);
+
+private:
+  // clamp(rne(value) + zeroPoint, low, high) in i32; NaN gives low. Clamping first is the same,
+  // because the limits are integers, and keeps the rounding below within 2^22.
+  Value *roundShiftClamp(Value *value, Value *zeroPoint, int64_t low, int64_t high) {
+    auto bound = [&](int64_t limit) {
+      return b_.CreateSIToFP(b_.CreateSub(llvm::ConstantInt::get(i32_, limit, true), zeroPoint),
+                             f32_);
+    };
+    Value *lowest = bound(low), *highest = bound(high);
+    value = b_.CreateSelect(b_.CreateFCmpOGT(value, lowest), value, lowest);
+    value = b_.CreateSelect(b_.CreateFCmpOLT(value, highest), value, highest);
+    // Adding 1.5 * 2^23 rounds to nearest even and leaves the integer in the low mantissa bits.
+    Value *magic = llvm::ConstantFP::get(f32_, 0x1.8p23);
+    Value *rounded = b_.CreateSub(b_.CreateBitCast(b_.CreateFAdd(value, magic), i32_),
+                                  b_.CreateBitCast(magic, i32_));
+    return b_.CreateAdd(rounded, zeroPoint);
+  }
+  Value *zero() { return llvm::Constant::getNullValue(i32_); }
+
+  KernelEmitter &e_;
+  llvm::IRBuilder<> &b_;
+  llvm::Type *f32_, *i32_;
+  unsigned lanes_;
+};
+
+Value *QuantizedEmitter::quantize(const Op &op, Operands x) {
+  DType to = op.dtype("to");
+  Value *value = convert(e_, x[0], op.operand(0)->type.dtype, DType::F32);
+  Value *scale = convert(e_, x[1], op.operand(1)->type.dtype, DType::F32);
+  Value *quotient = b_.CreateFDiv(value, scale);
+  bool shifted = x.size() > 2 && x[2];
+  if (isStorageFloat(to)) {
+    if (shifted)
+      quotient = b_.CreateFAdd(quotient, convert(e_, x[2], to, DType::F32));
+    return convert(e_, quotient, DType::F32, to, op.flag("saturate"));
+  }
+  Value *zeroPoint = shifted ? convert(e_, x[2], to, DType::I32) : zero();
+  auto range = numerics::integerRange(static_cast<int>(bitWidth(to)), isSigned(to));
+  return convert(e_, roundShiftClamp(quotient, zeroPoint, range.low, range.high), DType::I32, to);
+}
+
+Value *QuantizedEmitter::dequantize(const Op &op, Operands x) {
+  DType from = op.operand(0)->type.dtype, to = op.dtype("to");
+  Value *scale = convert(e_, x[1], op.operand(1)->type.dtype, DType::F32);
+  bool shifted = x.size() > 2 && x[2];
+  Value *value;
+  if (isStorageFloat(from)) {
+    value = convert(e_, x[0], from, DType::F32);
+    if (shifted)
+      value = b_.CreateFSub(value, convert(e_, x[2], from, DType::F32));
+  } else {
+    // The difference is exact before it is rounded to f32.
+    DType wide = shifted && from == DType::I32 ? DType::I64 : DType::I32;
+    value = convert(e_, x[0], from, wide);
+    if (shifted)
+      value = b_.CreateSub(value, convert(e_, x[2], from, wide));
+    value = b_.CreateSIToFP(value, f32_);
+  }
+  return convert(e_, b_.CreateFMul(value, scale), DType::F32, to);
+}
+
+Value *QuantizedEmitter::requantize(const Op &op, Operands x) {
+  Value *product = b_.CreateFMul(b_.CreateSIToFP(x[0], f32_), x[1]);
+  Value *zeroPoint = llvm::ConstantInt::get(i32_, op.integer("zero_point"), true);
+  Value *y = roundShiftClamp(product, zeroPoint, op.integer("low"), op.integer("high"));
+  return b_.CreateTrunc(y, withLanes(e_.scalarType(op.dtype("to")), lanes_));
+}
+
+Value *QuantizedEmitter::tableLookup(const Op &op, Operands x) {
+  DType element = op.operand(1)->type.dtype;
+  Value *index = x[0];
+  if (op.operand(0)->type.dtype == DType::I8) // the table begins with the entry of -128
+    index = b_.CreateXor(index, intLike(index, 0x80));
+  index = b_.CreateZExt(index, withLanes(b_.getInt64Ty(), lanes_));
+  if (lanes_ == 1)
+    return e_.load(element, e_.elementPointer(element, x[1], index));
+  Value *result = llvm::PoisonValue::get(e_.vectorType(element, lanes_));
+  for (unsigned i = 0; i < lanes_; ++i) {
+    Value *at = e_.elementPointer(element, x[1], b_.CreateExtractElement(index, i));
+    result = b_.CreateInsertElement(result, e_.load(element, at), i);
+  }
+  return result;
+}
+
+} // namespace
+
+Value *emitQuantizedOp(KernelEmitter &e, const Op &op, Operands x, unsigned lanes) {
+  QuantizedEmitter emitter(e, lanes);
+  switch (op.kind()) {
+  case OpKind::QuantizeLinear:
+    return emitter.quantize(op, x);
+  case OpKind::DequantizeLinear:
+    return emitter.dequantize(op, x);
+  case OpKind::Requantize:
+    return emitter.requantize(op, x);
+  default:
+    return emitter.tableLookup(op, x);
+  }
+}
+
+} // namespace edgecc::native

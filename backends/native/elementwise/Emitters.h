@@ -1,0 +1,27 @@
+// The parts of emitElementwise, by kind of arithmetic.
+#pragma once
+
+#include "backends/native/elementwise/Elementwise.h"
+#include "backends/native/elementwise/Numeric.h"
+
+namespace edgecc::native {
+
+using Operands = std::span<llvm::Value *const>;
+
+// Floating-point ops on registers of the compute type (f32 or f64). The result is in that type too,
+// or bool for predicates.
+bool isFloatOp(OpKind kind);
+llvm::Value *emitFloatOp(KernelEmitter &e, const Op &op, Operands x);
+
+// Integer ops on registers of the element type `dtype`.
+bool isIntegerOp(OpKind kind);
+llvm::Value *emitIntegerOp(KernelEmitter &e, const Op &op, Operands x, DType dtype);
+
+// QuantizeLinear, DequantizeLinear, Requantize, TableLookup on registers of the operands' types.
+bool isQuantizedOp(OpKind kind);
+llvm::Value *emitQuantizedOp(KernelEmitter &e, const Op &op, Operands x, unsigned lanes);
+
+// Calls a freestanding C function of f64 arguments (support/Math.c) for every lane.
+llvm::Value *callScalar(KernelEmitter &e, const char *function, Operands x);
+
+} // namespace edgecc::native

@@ -1,0 +1,10 @@
+list(APPEND NATIVE_SOURCES
+  elementwise/Convert.cpp
+  elementwise/Elementwise.cpp
+  elementwise/ElementwiseFloat.cpp
+  elementwise/ElementwiseInteger.cpp
+  elementwise/ElementwiseQuantized.cpp
+  elementwise/MathExp.cpp
+  elementwise/MathTrig.cpp
+  elementwise/MathHyperbolic.cpp
+  elementwise/Numeric.cpp)
