@@ -74,6 +74,7 @@ Expected<blob::TensorContents> tensorContents(const Port &port, const Type &type
   out.preprocessing.present = p != Preprocessing{};
   out.preprocessing.layout = p.layout;
   out.preprocessing.channelOrder = p.channelOrder;
+  out.preprocessing.compiledIn = p.compiledIn;
   out.preprocessing.mean.assign(p.mean.begin(), p.mean.end());
   out.preprocessing.scale.assign(p.scale.begin(), p.scale.end());
   return out;

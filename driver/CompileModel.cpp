@@ -56,6 +56,10 @@ Expected<std::vector<PassReport>> runPipeline(Module &module, const CompileOptio
     EDGECC_TRY(named, registry.parse(o.passes));
     passes = std::move(named);
   }
+  for (const std::string &input : o.imageInputs) {
+    EDGECC_TRY(named, registry.parse("image-input{" + input + "}"));
+    passes.insert(passes.begin(), named.begin(), named.end());
+  }
   for (const std::string &name : o.printAfter)
     if (name != "all" && !registry.find(name))
       return error("there is no pass '" + name + "'", "--print-after",

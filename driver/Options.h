@@ -25,7 +25,7 @@ struct CompileOptions {
   std::string passes;                   // replaces the pipeline; empty: the whole pipeline
   std::vector<std::string> plugins;     // --load-pass
   std::vector<std::string> printAfter;  // pass names, or "all"
-  std::vector<std::string> imageInputs; // --image-input NAME=...: preprocessing compiled in
+  std::vector<std::string> imageInputs; // options of the pass image-input, one run each
   bool timePasses = false;
   bool verifyEach = false;
   bool quiet = false;

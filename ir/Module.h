@@ -20,8 +20,11 @@ public:
 struct Preprocessing {
   std::string layout;       // "NCHW" or "NHWC"; empty: not an image
   std::string channelOrder; // "RGB", "BGR" or "GRAY"
-  std::vector<double> mean; // per channel, in units of the file's 0..255
+  // Per channel of the order above, or one for all: element = (sample - mean) * scale, with the
+  // file's samples 0..255. None: mean 0, scale 1.
+  std::vector<double> mean;
   std::vector<double> scale;
+  bool compiledIn = false; // the model does it itself: this input takes raw pixels
 
   bool operator==(const Preprocessing &) const = default;
 };

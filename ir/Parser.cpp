@@ -169,7 +169,7 @@ Expected<Preprocessing> Parser::preprocessing() {
   EDGECC_CHECK(scanner_.expect("scale"));
   EDGECC_TRY(scale, scanner_.reals());
   return Preprocessing{std::move(layout), std::move(channelOrder), std::move(mean),
-                       std::move(scale)};
+                       std::move(scale), scanner_.accept("compiled")};
 }
 
 Expected<Annotations> Parser::annotations(Type type) {

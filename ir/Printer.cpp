@@ -198,7 +198,7 @@ private:
     if (p == Preprocessing{})
       return;
     out += " pixels " + quoted(p.layout) + " " + quoted(p.channelOrder) + " mean " + list(p.mean) +
-           " scale " + list(p.scale);
+           " scale " + list(p.scale) + (p.compiledIn ? " compiled" : "");
   }
 
   void param(const Parameter &parameter) {

@@ -17,6 +17,18 @@ void registerBuiltinPasses(Registry &registry) {
                  {"max-growth", int64_t{2},
                   "larger results are folded up to this many times the size of their operands"}}});
 
+  registry.add(
+      {"image-input",
+       "Makes a float image input a raw one: u8 RGB or gray pixels, with mean, scale, "
+       "layout and channel order compiled into the model.",
+       compileImageInput,
+       {{"name", std::string(), "the input; empty: the first"},
+        {"layout", std::string("NHWC"), "of the raw pixels: NHWC or NCHW"},
+        {"order", std::string("RGB"), "channel order that the network expects: RGB or BGR"},
+        {"mean", std::string(),
+         "subtracted from 0..255: one value, or R:G:B in the network's order"},
+        {"scale", std::string(), "multiplied after that, likewise"}}});
+
   // lower/
   registry.add({"choose-layout",
                 "Orders the axes of every value in memory: channels innermost around convolutions, "

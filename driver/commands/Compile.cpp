@@ -29,6 +29,10 @@ void declare(CLI::App &app, CompileOptions &o) {
                  "folder with input_J.pb in the layout of ONNX's test data, whose shapes bind the "
                  "inputs");
   app.add_option("--freeze", o.freeze, "NAME=FILE (.npy, .pb) turns an input into a constant");
+  app.add_option("--image-input", o.imageInputs,
+                 "make an input take raw u8 RGB pixels: name=x,layout=NHWC,order=BGR,"
+                 "mean=103.5:116.3:123.7,scale=0.017 (all optional)")
+      ->expected(0, 1);
   app.add_option("--target", o.target,
                  "native (default), x86-64, aarch64 or riscv64; with -none for bare metal");
   app.add_option("--cpu", o.cpu,
