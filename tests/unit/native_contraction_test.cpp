@@ -1,0 +1,351 @@
+// Convolutions and matrix products against naive loops, on every level of x86-64 that this machine
+// runs. Operands are small integers, so that floating-point sums are exact in any order and every
+// comparison is bit for bit.
+#include "ir/Builder.h"
+#include "tests/unit/NativeRunner.h"
+
+#include <gtest/gtest.h>
+#include <random>
+
+namespace edgecc::test {
+namespace {
+
+using native::NativeTarget;
+
+// One op with random operands, its storage, and the expected result.
+class Harness {
+public:
+  explicit Harness(uint32_t seed) : function_(module_.addFunction("f")), random_(seed) {}
+
+  struct Operand {
+    Value *value;
+    std::vector<double> logical; // row-major
+  };
+
+  // A function argument with random content. `order`: logical axes from outermost to innermost in
+  // memory (empty: row-major).
+  Operand argument(DType dtype, const Dims &dims, std::vector<int> order = {}) {
+    Value *value = function_.body.addArgument({dtype, dims, 0, {}});
+    function_.inputs.push_back({"x" + std::to_string(function_.inputs.size()), {}});
+    unsigned index = static_cast<unsigned>(inputs_.size());
+    value->storage = Storage{Storage::Space::Input, index, 0, stridesFor(dims, order)};
+    Operand out{value, randoms(dtype, dims)};
+    inputs_.push_back(
+        std::make_unique<Buffer>(static_cast<size_t>(numBytes(dtype, dims))));
+    scatter(out.logical, dtype, dims, value->storage->strides, inputs_.back()->data());
+    return out;
+  }
+
+  Operand constant(DType dtype, const Dims &dims) {
+    Operand out{nullptr, randoms(dtype, dims)};
+    return constant(dtype, dims, out.logical);
+  }
+
+  Operand constant(DType dtype, const Dims &dims, std::vector<double> values) {
+    Tensor tensor(dtype, dims);
+    for (int64_t i = 0; i < tensor.elements(); ++i)
+      tensor.setDouble(i, values[static_cast<size_t>(i)]);
+    Builder builder(module_, function_.body);
+    return {builder.constant(std::move(tensor)), std::move(values)};
+  }
+
+  Op *create(OpKind kind, std::vector<Value *> operands, Attributes attributes) {
+    Builder builder(module_, function_.body);
+    builder.location = "case" + std::to_string(results_.size());
+    return builder.createOp(kind, operands, std::move(attributes));
+  }
+
+  // Makes the op's result an output of the function and notes what it should be.
+  void expect(Op *op, std::vector<double> logical, std::vector<int> order, std::string what) {
+    Value *value = op->result();
+    unsigned index = static_cast<unsigned>(results_.size());
+    value->storage =
+        Storage{Storage::Space::Output, index, 0, stridesFor(value->dims(), order)};
+    results_.push_back({value, std::move(logical), std::move(what),
+                        std::make_unique<Buffer>(static_cast<size_t>(value->type.bytes()))});
+  }
+
+  void runAndCompare(const NativeTarget &target) {
+    std::vector<Value *> yields;
+    for (Result &result : results_)
+      yields.push_back(result.value);
+    Builder(module_, function_.body).yield(yields);
+    for (size_t i = 0; i < yields.size(); ++i)
+      function_.outputs.push_back({"y" + std::to_string(i), {}});
+    NativeRunner runner(function_, target);
+    std::vector<const void *> in;
+    std::vector<void *> out;
+    for (const auto &input : inputs_)
+      in.push_back(input->data());
+    for (const Result &result : results_)
+      out.push_back(result.buffer->data());
+    ASSERT_EQ(runner.run(in, out), 0);
+    for (const Result &result : results_)
+      compare(result);
+  }
+
+  std::mt19937 &random() { return random_; }
+  int64_t uniform(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random_);
+  }
+  size_t cases() const { return results_.size(); }
+
+private:
+  struct Result {
+    Value *value;
+    std::vector<double> expected;
+    std::string what;
+    std::unique_ptr<Buffer> buffer;
+  };
+
+  static Dims stridesFor(const Dims &dims, const std::vector<int> &order) {
+    if (order.empty())
+      return rowMajorStrides(dims);
+    Dims strides(dims.size());
+    int64_t stride = 1;
+    for (size_t i = order.size(); i-- > 0;) {
+      strides[static_cast<size_t>(order[i])] = stride;
+      stride *= dims[static_cast<size_t>(order[i])];
+    }
+    return strides;
+  }
+
+  std::vector<double> randoms(DType dtype, const Dims &dims) {
+    std::vector<double> out;
+    bool byte = dtype == DType::I8 || dtype == DType::U8;
+    for (int64_t i = 0; i < numElements(dims); ++i)
+      out.push_back(static_cast<double>(byte ? uniform(dtype == DType::I8 ? -128 : 0,
+                                                       dtype == DType::I8 ? 127 : 255)
+                                             : uniform(isUnsigned(dtype) ? 0 : -4, 4)));
+    return out;
+  }
+
+  template <class Fn> static void forEach(const Dims &dims, const Dims &strides, Fn fn) {
+    Dims row = rowMajorStrides(dims);
+    for (int64_t i = 0; i < numElements(dims); ++i) {
+      int64_t at = 0;
+      for (size_t d = 0; d < dims.size(); ++d)
+        at += i / row[d] % dims[d] * strides[d];
+      fn(static_cast<size_t>(i), at);
+    }
+  }
+
+  static void scatter(const std::vector<double> &logical, DType dtype, const Dims &dims,
+                      const Dims &strides, std::byte *to) {
+    Tensor tensor(dtype, {numElements(dims)});
+    forEach(dims, strides, [&](size_t i, int64_t at) { tensor.setDouble(at, logical[i]); });
+    std::memcpy(to, tensor.raw(), tensor.bytes());
+  }
+
+  static void compare(const Result &result) {
+    const Type &type = result.value->type;
+    Tensor tensor(type.dtype, {type.elements()});
+    std::memcpy(tensor.mutableRaw(), result.buffer->data(), tensor.bytes());
+    size_t wrong = 0, first = 0;
+    double got = 0;
+    forEach(type.dims, result.value->storage->strides, [&](size_t i, int64_t at) {
+      if (tensor.asDouble(at) != result.expected[i] && wrong++ == 0) {
+        first = i;
+        got = tensor.asDouble(at);
+      }
+    });
+    EXPECT_EQ(wrong, 0u) << result.what << " -> " << type.str() << ": element " << first << " is "
+                         << got << ", expected " << result.expected[first];
+  }
+
+  Module module_;
+  Function &function_;
+  std::mt19937 random_;
+  std::vector<std::unique_ptr<Buffer>> inputs_;
+  std::vector<Result> results_;
+};
+
+std::string str(const Dims &dims) {
+  std::string out;
+  for (int64_t d : dims)
+    out += (out.empty() ? "" : "x") + std::to_string(d);
+  return out;
+}
+
+// Advances a multi-dimensional index; false at the end.
+bool next(Dims &index, const Dims &dims) {
+  for (size_t i = dims.size(); i-- > 0;) {
+    if (++index[i] < dims[i])
+      return true;
+    index[i] = 0;
+  }
+  return false;
+}
+
+int64_t flat(const Dims &index, const Dims &dims) {
+  int64_t out = 0;
+  for (size_t i = 0; i < dims.size(); ++i)
+    out = out * dims[i] + index[i];
+  return out;
+}
+
+struct ConvCase {
+  Dims x, w; // logical
+  Dims strides, dilations, pads;
+  int64_t group = 1;
+  Dims outputPadding; // ConvTranspose if not empty
+  bool channelsLast = true, bias = true, constantWeights = true;
+  DType dtype = DType::F32;
+};
+
+std::vector<int> channelsLast(size_t rank) {
+  std::vector<int> order{0};
+  for (size_t i = 2; i < rank; ++i)
+    order.push_back(static_cast<int>(i));
+  order.push_back(1);
+  return order;
+}
+
+std::vector<double> naiveConv(const ConvCase &c, const std::vector<double> &x,
+                              const std::vector<double> &w, const std::vector<double> &bias,
+                              const Dims &y) {
+  bool transposed = !c.outputPadding.empty();
+  std::vector<double> out(static_cast<size_t>(numElements(y)));
+  size_t n = c.x.size() - 2;
+  int64_t icPerGroup = c.x[1] / c.group, ocPerGroup = y[1] / c.group;
+  Dims kernel(c.w.begin() + 2, c.w.end());
+  if (numElements(y) == 0)
+    return out;
+  // Gathers for Conv, scatters for ConvTranspose: walks all positions of the smaller side.
+  Dims base = transposed ? c.x : y;
+  Dims at(base.size(), 0);
+  Dims spatial = base;
+  spatial[1] = c.group;
+  do {
+    for (int64_t oc = 0; oc < ocPerGroup; ++oc)
+      for (int64_t ic = 0; ic < icPerGroup; ++ic) {
+        Dims k(n, 0);
+        do {
+          Dims xi{at[0], at[1] * icPerGroup + ic}, yi{at[0], at[1] * ocPerGroup + oc};
+          Dims wi = transposed ? Dims{at[1] * icPerGroup + ic, oc}
+                               : Dims{at[1] * ocPerGroup + oc, ic};
+          bool inside = true;
+          for (size_t d = 0; d < n; ++d) {
+            int64_t other =
+                at[d + 2] * c.strides[d] + k[d] * c.dilations[d] - c.pads[d];
+            xi.push_back(transposed ? at[d + 2] : other);
+            yi.push_back(transposed ? other : at[d + 2]);
+            inside = inside && other >= 0 && other < (transposed ? y : c.x)[d + 2];
+            wi.push_back(k[d]);
+          }
+          if (inside)
+            out[static_cast<size_t>(flat(yi, y))] += x[static_cast<size_t>(flat(xi, c.x))] *
+                                                     w[static_cast<size_t>(flat(wi, c.w))];
+        } while (next(k, kernel));
+      }
+  } while (next(at, spatial));
+  if (!bias.empty()) {
+    Dims i(y.size(), 0);
+    do
+      out[static_cast<size_t>(flat(i, y))] += bias[static_cast<size_t>(i[1])];
+    while (next(i, y));
+  }
+  return out;
+}
+
+void addConv(Harness &h, const ConvCase &c) {
+  bool transposed = !c.outputPadding.empty();
+  auto order = c.channelsLast ? channelsLast(c.x.size()) : std::vector<int>{};
+  auto x = h.argument(c.dtype, c.x, order);
+  auto w = c.constantWeights ? h.constant(c.dtype, c.w) : h.argument(c.dtype, c.w);
+  std::vector<Value *> operands{x.value, w.value};
+  std::vector<double> bias;
+  if (c.bias) {
+    auto b = h.constant(c.dtype, {transposed ? c.w[1] * c.group : c.w[0]});
+    operands.push_back(b.value);
+    bias = b.logical;
+  }
+  Attributes attributes{{"strides", c.strides},
+                        {"dilations", c.dilations},
+                        {"pads", c.pads},
+                        {"group", c.group}};
+  if (transposed)
+    attributes["output_padding"] = c.outputPadding;
+  Op *op = h.create(transposed ? OpKind::ConvTranspose : OpKind::Conv, operands, attributes);
+  std::string what = (transposed ? "transposed " : "") + str(c.x) + " * " + str(c.w) + " s" +
+                     str(c.strides) + " d" + str(c.dilations) + " p" + str(c.pads) + " g" +
+                     std::to_string(c.group) + (c.channelsLast ? " nhwc" : " nchw") +
+                     (c.constantWeights ? "" : " variable weights") + (c.bias ? " bias" : "");
+  h.expect(op, naiveConv(c, x.logical, w.logical, bias, op->result()->dims()), order, what);
+}
+
+ConvCase randomConv(Harness &h, size_t spatial, bool transposed) {
+  for (;;) {
+    ConvCase c;
+    c.group = h.uniform(0, 3) == 0 ? h.uniform(1, 5) : 1;
+    int64_t most = spatial == 3 ? 12 : 40;
+    int64_t ic = h.uniform(1, most / c.group), oc = h.uniform(1, most / c.group);
+    c.x = {h.uniform(1, 2), ic * c.group};
+    c.w = transposed ? Dims{ic * c.group, oc} : Dims{oc * c.group, ic};
+    bool fits = true;
+    for (size_t i = 0; i < spatial; ++i) {
+      c.x.push_back(h.uniform(1, spatial == 1 ? 60 : spatial == 2 ? 20 : 7));
+      c.w.push_back(h.uniform(1, spatial == 3 ? 3 : 5));
+      c.strides.push_back(h.uniform(1, 3));
+      c.dilations.push_back(h.uniform(0, 2) == 0 ? h.uniform(2, 3) : 1);
+    }
+    for (size_t i = 0; i < 2 * spatial; ++i)
+      c.pads.push_back(h.uniform(0, 2));
+    for (size_t i = 0; i < spatial; ++i) {
+      int64_t reach = (c.w[i + 2] - 1) * c.dilations[i] + 1, pads = c.pads[i] + c.pads[spatial + i];
+      if (transposed) {
+        c.outputPadding.push_back(h.uniform(0, c.strides[i] - 1));
+        fits = fits && (c.x[i + 2] - 1) * c.strides[i] + reach - pads + c.outputPadding[i] > 0;
+      } else {
+        fits = fits && c.x[i + 2] + pads >= reach;
+      }
+    }
+    if (!fits)
+      continue;
+    c.channelsLast = h.uniform(0, 3) != 0;
+    c.bias = h.uniform(0, 1);
+    c.constantWeights = h.uniform(0, 4) != 0;
+    return c;
+  }
+}
+
+class NativeContraction : public testing::TestWithParam<const char *> {
+protected:
+  // Skips levels that this machine lacks.
+  void SetUp() override {
+    auto target = native::resolveTarget("x86-64", GetParam());
+    ASSERT_TRUE(target) << edgecc::str(target.error());
+    target_ = *target;
+    auto host = native::resolveTarget("native", "host");
+    ASSERT_TRUE(host);
+    if (host->arch != native::Arch::X86_64)
+      GTEST_SKIP() << "not an x86-64 machine";
+    for (const std::string &feature : target_.features)
+      if (!host->has(feature))
+        GTEST_SKIP() << "this machine has no " << feature;
+  }
+
+  NativeTarget target_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Levels, NativeContraction,
+                         testing::Values("baseline", "avx2", "avx512", "avx512vnni"));
+
+TEST_P(NativeContraction, ConvMatchesNaiveLoops) {
+  Harness h(1);
+  for (size_t spatial : {2, 2, 2, 1, 3})
+    for (int i = 0; i < 16; ++i)
+      addConv(h, randomConv(h, spatial, false));
+  h.runAndCompare(target_);
+}
+
+TEST_P(NativeContraction, ConvTransposeMatchesNaiveLoops) {
+  Harness h(2);
+  for (size_t spatial : {2, 2, 1, 3})
+    for (int i = 0; i < 6; ++i)
+      addConv(h, randomConv(h, spatial, true));
+  h.runAndCompare(target_);
+}
+
+} // namespace
+} // namespace edgecc::test
