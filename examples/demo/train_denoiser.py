@@ -23,8 +23,9 @@ kPoolImages, kPoolSize = 400, 256
 kBatch, kPatch = 16, 64
 kSigmaRange = (3.0 / 255.0, 55.0 / 255.0)
 kPeakRate, kWarmupSteps = 2e-3, 200
-kSteps = 9000  # Of which the last kDecaySteps with a falling rate and frozen batch statistics.
-kDecaySteps = 4000
+kSteps = 11000
+kDecaySteps = 4250  # The last steps, with a falling rate.
+kFrozenSteps = 500  # The very last, with frozen batch statistics.
 kSaveEvery = 250
 
 
@@ -46,11 +47,11 @@ def batch(pool, rng):
     return tuple(torch.from_numpy(a).permute(0, 3, 1, 2) for a in (noisy, clean))
 
 
-def rate(step, steps, decaySteps):
+def rate(step, steps):
     """Warm-up, plateau, half a cosine down to 1 % of the peak."""
     if step < kWarmupSteps:
         return kPeakRate * (step + 1) / kWarmupSteps
-    progress = max(0.0, (step - (steps - decaySteps)) / decaySteps)
+    progress = max(0.0, (step - (steps - kDecaySteps)) / kDecaySteps)
     return kPeakRate * (0.01 + 0.99 * 0.5 * (1.0 + np.cos(np.pi * progress)))
 
 
@@ -66,8 +67,7 @@ def main():
     parser.add_argument("--output", default="denoiser.onnx", help="the ONNX file to write")
     parser.add_argument("--work", default="denoiser-training",
                         help="folder for images and checkpoint")
-    parser.add_argument("--steps", type=int, default=kSteps)
-    parser.add_argument("--decay-steps", type=int, default=kDecaySteps)
+    parser.add_argument("--steps", type=int, default=kSteps, help="fewer, for a quick try")
     arguments = parser.parse_args()
     os.makedirs(arguments.work, exist_ok=True)
     checkpoint = os.path.join(arguments.work, "checkpoint.pt")
@@ -88,10 +88,11 @@ def main():
 
     start, total = time.time(), 0.0
     for step in range(first, arguments.steps):
-        # Frozen statistics: the network finishes its training exactly as it will be used.
-        net.train(step < arguments.steps - arguments.decay_steps)
+        # Frozen statistics: the network finishes its training exactly as it will be used. Not
+        # before the rate is low, since normalisation is what keeps a high one stable.
+        net.train(step < arguments.steps - kFrozenSteps)
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, arguments.steps, arguments.decay_steps)
+            group["lr"] = rate(step, arguments.steps)
         noisy, clean = batch(pool, rng)
         # The loss is on the unclipped prediction: a clipped value would have no gradient.
         loss = (noisy - net.noise(noisy) - clean).abs().mean()
