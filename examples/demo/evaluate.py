@@ -2,7 +2,7 @@
 """Measures a denoiser that train_denoiser.py wrote, with PyTorch, apart from edgecc.
 
     python3 examples/demo/evaluate.py examples/demo/denoiser.onnx examples/demo/clean.png
-    python3 examples/demo/evaluate.py MODEL --sigma 15 25 50 PHOTO...
+    python3 examples/demo/evaluate.py MODEL --sigma 15 25 50 -- PHOTO...
     python3 examples/demo/evaluate.py MODEL --noisy NOISY.png --output DENOISED.png CLEAN.png
 
 Prints the PSNR of each photograph with Gaussian noise and after denoising, both as 8-bit pictures.
