@@ -31,11 +31,12 @@ inline blob::Arch hostArch() {
 
 /// Owns the bytes that the contents borrow.
 struct FlatModel {
-  std::string code = readFile(EDGECC_FLAT_MODEL);
+  std::string code;
   std::string weights{reinterpret_cast<const char *>(kFlatWeights), sizeof kFlatWeights};
   blob::BlobContents contents;
 
-  FlatModel() {
+  explicit FlatModel(const std::string &image = EDGECC_FLAT_MODEL, blob::Arch arch = hostArch())
+      : code(readFile(image)) {
     contents.modelName = "flat";
     contents.producer = "edgecc test";
     blob::TensorContents x, state, y, next, positive;
@@ -58,7 +59,7 @@ struct FlatModel {
 
     blob::VariantContents variant;
     variant.triple = "host";
-    variant.arch = hostArch();
+    variant.arch = arch;
     variant.cpu = "generic";
     variant.segments = {{0, code.size(), true}};
     variant.entries = {{"model_run", 0, EDGECC_ABI_VERSION}};
