@@ -107,13 +107,21 @@ std::string_view viewOfBytes(const std::vector<std::byte> &bytes) {
   return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
 }
 
+// The contents refer to the image's bytes, and to the weights of the code.
+struct BlobParts {
+  native::Image image;
+  blob::BlobContents contents;
+};
+
 } // namespace
 
-Expected<void> writeBlobArtifact(const std::filesystem::path &path, const Module &module,
-                                 const native::NativeCode &code) {
-  EDGECC_TRY(image, native::linkImage(code));
+static Expected<BlobParts> blobParts(const Module &module, const native::NativeCode &code) {
+  BlobParts parts;
+  EDGECC_TRY(linked, native::linkImage(code));
+  parts.image = std::move(linked);
+  const native::Image &image = parts.image;
   const Function &function = module.main();
-  blob::BlobContents contents;
+  blob::BlobContents &contents = parts.contents;
   contents.modelName = module.name;
   contents.producer = "edgecc " EDGECC_VERSION;
   for (unsigned i = 0; i < function.inputs.size(); ++i) {
@@ -143,7 +151,18 @@ Expected<void> writeBlobArtifact(const std::filesystem::path &path, const Module
         {symbol.name, static_cast<uint64_t>(symbol.offset), static_cast<uint64_t>(symbol.size)});
   variant.code = viewOfBytes(image.bytes);
   variant.weights = viewOfBytes(code.weights);
-  std::string message = blob::writeBlobFile(path.string(), contents);
+  return parts;
+}
+
+Expected<std::string> makeBlob(const Module &module, const native::NativeCode &code) {
+  EDGECC_TRY(parts, blobParts(module, code));
+  return blob::writeBlob(parts.contents);
+}
+
+Expected<void> writeBlobArtifact(const std::filesystem::path &path, const Module &module,
+                                 const native::NativeCode &code) {
+  EDGECC_TRY(parts, blobParts(module, code));
+  std::string message = blob::writeBlobFile(path.string(), parts.contents);
   if (!message.empty())
     return error(message, path.string());
   return {};

@@ -6,7 +6,10 @@
 
 namespace edgecc::driver {
 
-// Writes `code` for `function` as a blob.
+// The bytes of a blob with `code` for the module's first function.
+Expected<std::string> makeBlob(const Module &module, const native::NativeCode &code);
+
+// Writes the same bytes to a file.
 Expected<void> writeBlobArtifact(const std::filesystem::path &path, const Module &module,
                                  const native::NativeCode &code);
 
