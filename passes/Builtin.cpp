@@ -28,6 +28,19 @@ void registerBuiltinPasses(Registry &registry) {
         {"mean", std::string(),
          "subtracted from 0..255: one value, or R:G:B in the network's order"},
         {"scale", std::string(), "multiplied after that, likewise"}}});
+  registry.add({"cse", "Merges ops that compute the same.", mergeCommonSubexpressions, {}});
+  registry.add(
+      {"fold-batch-norm",
+       "Folds batch norms, and multiplication by or addition of per-channel constants, into "
+       "the weights of the convolution or matrix product before them.",
+       foldBatchNorm,
+       {}});
+  registry.add(
+      {"fold-pad",
+       "Makes a Pad part of the convolution or pooling that reads it, where that pads with "
+       "the same value.",
+       foldPad,
+       {}});
 
   // lower/
   registry.add({"choose-layout",

@@ -7,8 +7,12 @@ PassList buildPipeline(const Registry &registry, const PipelineOptions &options)
   auto add = [&](std::string_view name) { passes.push_back(registry.call(name)); };
 
   // --- canonicalize: the same function, with fewer and simpler ops ---
-  add("fold");      // constants first: the rules below look for them
-  add("dead-code"); // what nobody needs
+  add("fold");            // constants first: the rules below look for them
+  add("fold-batch-norm"); // batch norms into weights
+  add("fold-pad");        // Pad into the window op behind it
+  add("cse");             // equal ops once
+  add("fold");            // what the rules made constant
+  add("dead-code");       // what nobody needs any more
 
   if (!options.lower)
     return passes;
