@@ -234,6 +234,19 @@ edgecc_status loadCopied(edgecc_model &model, const uint8_t *data, size_t size,
   return alignWeights(model, error);
 }
 
+/// Hashes all sections but the metadata, which was hashed when it was parsed.
+edgecc_status checkAllSections(const BlobView &view, const uint8_t *data, edgecc_error *error) {
+  for (uint32_t i = 1; i < view.sectionCount(); ++i) {
+    const SectionEntry &section = view.section(i);
+    if (blob::hashBytes(data + section.offset, section.size) != section.hash)
+      return fail(error, EDGECC_ERROR_DAMAGED, "the hash of section %u (%s) does not match", i,
+                  section.kind == uint32_t(blob::SectionKind::Code)      ? "code"
+                  : section.kind == uint32_t(blob::SectionKind::Weights) ? "weights"
+                                                                         : "other");
+  }
+  return EDGECC_OK;
+}
+
 /// Hands out a loaded model or frees a broken one.
 edgecc_status finish(edgecc_model *loaded, edgecc_status status, edgecc_model **model) {
   if (status) {
@@ -295,4 +308,20 @@ extern "C" edgecc_status edgecc_model_verify(const edgecc_model *model, edgecc_e
   if (edgecc::blob::hashBytes(model->weights, model->weightsBytes) != model->weightsHash)
     return fail(error, EDGECC_ERROR_DAMAGED, "the hash of the weights does not match");
   return EDGECC_OK;
+}
+
+extern "C" edgecc_status edgecc_verify_file(const char *path, edgecc_error *error) {
+  if (!path)
+    return fail(error, EDGECC_ERROR_INVALID_ARGUMENT, "path must not be NULL");
+  edgecc_model *model = nullptr;
+  edgecc_status status = createModel(nullptr, &model, error);
+  if (status)
+    return status;
+  if (!(status = mapFile(*model, path, error))) {
+    auto *data = static_cast<const uint8_t *>(model->fileMapping);
+    if (!(status = readPrefix(*model, data, model->fileMappingBytes, error)))
+      status = checkAllSections(model->view, data, error);
+  }
+  edgecc_model_destroy(model);
+  return status;
 }

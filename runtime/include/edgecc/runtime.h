@@ -139,6 +139,10 @@ EDGECC_API void edgecc_model_destroy(edgecc_model *model);
 // Checks the weights against their hash: reads them all.
 EDGECC_API edgecc_status edgecc_model_verify(const edgecc_model *model, edgecc_error *error);
 
+// Checks a whole file: metadata, and the hashes of all code and weights, of any target. Loads
+// nothing.
+EDGECC_API edgecc_status edgecc_verify_file(const char *path, edgecc_error *error);
+
 // --- What a model is -----------------------------------------------------------------------------
 
 // real = (stored - zero_points[i]) * scales[i], where i is the index along `axis`, or 0 if axis is
