@@ -70,7 +70,8 @@ struct Contraction {
 
 // Decisions that follow from a Contraction and a target.
 struct Schedule {
-  bool staged = false; // input rows are copied to scratch, padded, before use
+  bool staged = false;    // input rows are copied to scratch, padded, before use
+  int64_t pixelPitch = 0; // of staged rows: channels, and a gap where strides would collide
   Tiling tiling;
   int64_t blockY = 1, blockX = 1;   // rows of a work unit
   int64_t blockColumns = 1;         // column tiles of a work unit

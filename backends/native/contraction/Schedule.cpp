@@ -1,6 +1,7 @@
 #include "backends/native/contraction/Direct.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace edgecc::native {
 
@@ -127,7 +128,7 @@ LeftStrides leftStrides(const Contraction &c, const Schedule &schedule) {
     return out;
   }
   // [outer taps...][lines][pixels][channels]
-  int64_t pixel = c.left.channels;
+  int64_t pixel = schedule.pixelPitch;
   int64_t line = x.span(schedule.blockX) * pixel;
   int64_t slice = y.span(schedule.blockY) * line;
   out.taps = {y.tapStep * line, x.tapStep * pixel};
@@ -139,10 +140,10 @@ LeftStrides leftStrides(const Contraction &c, const Schedule &schedule) {
   return out;
 }
 
-static int64_t stagedElements(const Contraction &c, int64_t blockY, int64_t blockX) {
+static int64_t stagedElements(const Contraction &c, const Schedule &s) {
   const auto &windows = c.left.windows;
-  int64_t out =
-      c.left.channels * windows.back().span(blockX) * windows[windows.size() - 2].span(blockY);
+  int64_t out = s.pixelPitch * windows.back().span(s.blockX) *
+                windows[windows.size() - 2].span(s.blockY);
   for (size_t i = 0; i + 2 < windows.size(); ++i)
     out *= windows[i].taps;
   return out;
@@ -219,10 +220,23 @@ static void chooseBlocks(const Contraction &c, Schedule &s) {
     return;
   // Staged rows should stay in the second-level cache.
   int64_t bytes = bitWidth(c.product.a) / 8;
-  while (block > step && stagedElements(c, s.blockY, s.blockX) * bytes > kMaxStagedBytes) {
+  while (block > step && stagedElements(c, s) * bytes > kMaxStagedBytes) {
     block = roundUp(block / 2, step);
     (alongX ? s.blockX : s.blockY) = block;
   }
+}
+
+// Whether rows at this distance fall on so few sets of a first-level cache (64 sets, 8 ways,
+// 64-byte lines) that a tile's rows evict one another between two reads of a line.
+static bool rowsCollide(int64_t strideBytes, int64_t rows) {
+  constexpr int64_t kWayBytes = 4096, kLine = 64, kWays = 8;
+  int64_t sets = kWayBytes / std::gcd(std::abs(strideBytes) / kLine * kLine, kWayBytes);
+  return strideBytes >= kLine && 2 * rows > kWays * sets;
+}
+
+static int64_t maxTileRows(const Tiling &tiling) {
+  int64_t rows = tiling.fullCount > 0 ? tiling.full.rows.size() : 0;
+  return std::max(rows, tiling.tail.columns > 0 ? tiling.tail.rows.size() : 0);
 }
 
 Schedule scheduleOf(const Contraction &c, const NativeTarget &target) {
@@ -237,9 +251,17 @@ Schedule scheduleOf(const Contraction &c, const NativeTarget &target) {
     s.staged = loops.back().strideA != 1 || loops.back().extent % p.group != 0;
   }
   s.tiling = chooseTiling(target, p, c.rowsY, c.rowsX, c.columns, ceilDiv(c.depth(), p.group));
+  int64_t bytesA = bitWidth(p.a) / 8, bytesB = bitWidth(p.b) / 8;
+  const Window &x = c.left.windows.back();
+  int64_t lineElements = 64 / bytesA;
+  s.pixelPitch = c.left.channels;
+  if (!s.staged && c.left.channelStride == 1 && c.left.channels >= lineElements &&
+      c.columns >= lineElements && rowsCollide(x.step * x.stride * bytesA, maxTileRows(s.tiling)))
+    s.staged = true;
+  if (s.staged && rowsCollide(x.step * s.pixelPitch * bytesA, maxTileRows(s.tiling)))
+    s.pixelPitch += lineElements;
   chooseBlocks(c, s);
 
-  int64_t bytesA = bitWidth(p.a) / 8, bytesB = bitWidth(p.b) / 8;
   s.loops = mergedLoops(c, leftStrides(c, s));
   ReductionLoop &inner = s.loops.back();
   s.run = inner.extent;
@@ -260,7 +282,7 @@ Schedule scheduleOf(const Contraction &c, const NativeTarget &target) {
     steps *= loop.extent;
   // Groups may read past the last element: 64 bytes of slack.
   if (s.staged)
-    s.stagedBytes = roundUp(stagedElements(c, s.blockY, s.blockX) * bytesA + 64, 64);
+    s.stagedBytes = roundUp(stagedElements(c, s) * bytesA + 64, 64);
   if (c.right.kind == RightOperand::Kind::Gathered)
     s.panelBytes = roundUp(
         steps * p.groupBytesB() *

@@ -12,7 +12,8 @@ public:
       : e_(e), b_(e.b), c_(c), left_(c.left), from_(from), toY_(toY), toX_(toX),
         y_(left_.windows[left_.windows.size() - 2]), x_(left_.windows.back()),
         bytes_(bitWidth(c.product.a) / 8) {
-    linePitch_ = x_.span(s.blockX) * left_.channels;
+    pixelPitch_ = s.pixelPitch;
+    linePitch_ = x_.span(s.blockX) * pixelPitch_;
     slicePitch_ = y_.span(s.blockY) * linePitch_;
     lanes_ = std::min(e.target.vectorBytes / static_cast<unsigned>(bytes_),
                       e.target.vectorBytes / (bitWidth(left_.dtype) / 8));
@@ -82,11 +83,11 @@ private:
       llvm::Value *begin = b_.CreateSelect(inside, low, pixels);
       llvm::Value *end = b_.CreateSelect(inside, high, pixels);
       llvm::Value *to = add(slice, times(line, linePitch_));
-      fill(to, times(begin, left_.channels));
-      copy(add(to, times(begin, left_.channels)),
+      fill(to, times(begin, pixelPitch_));
+      copy(add(to, times(begin, pixelPitch_)),
            add(add(source, times(index, y_.stride)), times(add(firstPixel, begin), x_.stride)),
            b_.CreateSub(end, begin));
-      fill(add(to, times(end, left_.channels)), times(b_.CreateSub(pixels, end), left_.channels));
+      fill(add(to, times(end, pixelPitch_)), times(b_.CreateSub(pixels, end), pixelPitch_));
     });
   }
 
@@ -111,12 +112,12 @@ private:
   }
 
   void copy(llvm::Value *to, llvm::Value *from, llvm::Value *pixels) {
-    if (left_.channelStride == 1 && x_.stride == left_.channels) {
+    if (left_.channelStride == 1 && x_.stride == left_.channels && pixelPitch_ == left_.channels) {
       copyRun(to, from, times(pixels, left_.channels));
       return;
     }
     e_.loop(e_.i64(0), pixels, 1, [&](llvm::Value *pixel) {
-      llvm::Value *toPixel = add(to, times(pixel, left_.channels));
+      llvm::Value *toPixel = add(to, times(pixel, pixelPitch_));
       llvm::Value *fromPixel = add(from, times(pixel, x_.stride));
       if (left_.channelStride == 1) {
         copyRun(toPixel, fromPixel, e_.i64(left_.channels));
@@ -157,7 +158,7 @@ private:
   const Position &from_;
   llvm::Value *toY_, *toX_;
   const Window &y_, &x_;
-  int64_t bytes_, linePitch_, slicePitch_;
+  int64_t bytes_, pixelPitch_, linePitch_, slicePitch_;
   unsigned lanes_;
   llvm::Value *zeroPoint_ = nullptr;
 };

@@ -12,6 +12,8 @@ int64_t ColumnTile::padded() const {
 
 namespace {
 
+constexpr unsigned kMaxVectors = 6; // of a tile's columns
+
 // Estimated cycles of a core that starts two vector operations of up to 32 bytes, or one of 64
 // bytes, and two loads per cycle, with a multiply-add latency of four cycles.
 class Chooser {
@@ -24,18 +26,14 @@ public:
     return target_.lanes(static_cast<unsigned>(product_.accumulatorBytes()));
   }
 
-  ColumnTile columnTile(int64_t columns) const {
+  unsigned minLanes() const { return std::min(4u, maxLanes()); }
+
+  // Vectors of one width: with mixed ones, compilers keep a broadcast alive for each.
+  static ColumnTile columnTile(int64_t columns, unsigned lanes) {
     ColumnTile tile{columns, {}, {}};
-    int64_t at = 0;
-    while (at < columns) {
-      unsigned lanes = maxLanes();
-      int64_t left = columns - at;
-      if (left < lanes)
-        lanes = std::max(std::min(4u, maxLanes()),
-                         static_cast<unsigned>(llvm::bit_ceil(static_cast<uint64_t>(left))));
-      tile.parts.push_back({lanes, static_cast<unsigned>(std::min<int64_t>(left, lanes)), at});
-      at += lanes;
-    }
+    for (int64_t at = 0; at < columns; at += lanes)
+      tile.parts.push_back(
+          {lanes, static_cast<unsigned>(std::min<int64_t>(columns - at, lanes)), at});
     return tile;
   }
 
@@ -60,7 +58,11 @@ public:
       arithmetic += wide * static_cast<double>(rows);
       loads += wide;
     }
-    double perStep = std::max({arithmetic, loads, 4.0});
+    // Columns that do not stay in the first-level cache arrive at about 20 bytes a cycle.
+    double columnBytes = static_cast<double>(tile.padded() * product_.groupBytesB());
+    double refill = columnBytes * static_cast<double>(depth_) > 24e3 ? columnBytes / 20 : 0;
+    // Loads and loop control that run beside the arithmetic still cost a little.
+    double perStep = std::max({arithmetic, loads, refill, 4.5}) + 0.1 * loads + 0.2;
     double finish = 20 + 3.0 * arithmetic;
     return perStep * static_cast<double>(depth_) + finish;
   }
@@ -76,6 +78,8 @@ public:
         double linesOfTiles = static_cast<double>(rowsY_ / y);
         double cycles = linesOfTiles * lineCycles(tile, y, x) +
                         static_cast<double>(rowsY_ % y) * lineCycles(tile, 1, x);
+        if (y > 1)
+          cycles *= 1.02; // neighbours share cache lines, and lines may collide
         if (cycles < best * 0.999) {
           best = cycles;
           tile.rows = {y, x};
@@ -102,22 +106,39 @@ private:
 Tiling chooseTiling(const NativeTarget &target, const Product &product, int64_t rowsY,
                     int64_t rowsX, int64_t columns, int64_t depth) {
   Chooser chooser(target, product, rowsY, rowsX, std::max<int64_t>(depth, 1));
+  // The cheapest tile of exactly `count` columns.
+  auto cheapest = [&](int64_t count) {
+    std::pair<double, ColumnTile> best{INFINITY, {}};
+    for (unsigned lanes = chooser.maxLanes(); lanes >= chooser.minLanes(); lanes /= 2) {
+      ColumnTile tile = Chooser::columnTile(count, lanes);
+      if (lanes < chooser.maxLanes() && tile.parts.size() > kMaxVectors)
+        break;
+      double cycles = chooser.chooseRows(tile);
+      if (cycles < best.first * 0.999)
+        best = {cycles, std::move(tile)};
+    }
+    return best;
+  };
   Tiling best;
   double bestCycles = INFINITY;
-  for (int64_t vectors = 1; vectors <= 6; ++vectors) {
-    int64_t width = vectors * chooser.maxLanes();
-    // Rows x columns of the tile must leave room for at least one row.
+  for (unsigned vectors = 1; vectors <= kMaxVectors; ++vectors) {
+    // One row of the tile, its columns and a broadcast.
     if (vectors > 1 && 2 * vectors + 1 > target.vectorRegisters)
       break;
+    int64_t width = vectors * chooser.maxLanes();
     Tiling tiling;
-    tiling.fullCount = columns / width;
-    tiling.full = chooser.columnTile(width);
-    tiling.tail = chooser.columnTile(columns % width);
     double cycles = 0;
-    if (tiling.fullCount > 0)
-      cycles += static_cast<double>(tiling.fullCount) * chooser.chooseRows(tiling.full);
-    if (tiling.tail.columns > 0)
-      cycles += chooser.chooseRows(tiling.tail);
+    tiling.fullCount = columns / width;
+    if (tiling.fullCount > 0) {
+      auto [each, tile] = cheapest(width);
+      tiling.full = std::move(tile);
+      cycles += static_cast<double>(tiling.fullCount) * each;
+    }
+    if (columns % width != 0) {
+      auto [each, tile] = cheapest(columns % width);
+      tiling.tail = std::move(tile);
+      cycles += each;
+    }
     if (cycles < bestCycles * 0.999) {
       bestCycles = cycles;
       best = std::move(tiling);

@@ -1,0 +1,16 @@
+// What one core can do: the rate of a loop of independent multiply-adds in registers.
+#pragma once
+
+#include "backends/native/Target.h"
+
+namespace edgecc::bench {
+
+// Floating-point operations (two for each f32 multiply-add) per second, with the widest vectors of
+// `target`, on the calling thread.
+double peakFlops(const native::NativeTarget &target);
+
+// 8-bit operations (two for each multiply-add) per second with the target's 4-way dot product; 0
+// if it has none.
+double peakDot8(const native::NativeTarget &target);
+
+} // namespace edgecc::bench
