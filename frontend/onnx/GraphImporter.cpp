@@ -109,19 +109,19 @@ void GraphImporter::importNode(const onnx::NodeProto &node, Scope &scope, unsign
                                          : printable(node.name());
   std::string location = scope.prefix + name;
   int64_t opset = opsetOf(scope, domain);
-  auto fail = [&](std::string what, std::string hint) {
+  auto fail = [&](std::string what, std::string hint, bool isMismatch) {
     failed_.push_back({location, printable(node.op_type()), printable(domain), opset,
-                       std::move(what), std::move(hint)});
+                       std::move(what), std::move(hint), isMismatch});
   };
   std::string outerLocation = std::move(builder_->location);
   builder_->location = location;
   try {
     if (++numNodes_ > kMaxNodes)
-      throw NodeError{"the model has more than " + std::to_string(kMaxNodes) + " nodes", {}};
+      throw NodeError{"the model has more than " + std::to_string(kMaxNodes) + " nodes", {}, false};
     auto function = functions_.find({node.domain(), node.op_type(), node.overload()});
     ImportFunction import = findImporter(domain, node.op_type());
     if (!import && function == functions_.end())
-      throw NodeError{"there is no such op", whyMissing(domain, node.op_type())};
+      throw NodeError{"there is no such op", whyMissing(domain, node.op_type()), false};
     // What a failed node would have computed has no value; its users are not reported again.
     bool behindFailure = std::ranges::any_of(node.input(), [&](const std::string &input) {
       Value *const *value = input.empty() ? nullptr : scope.find(input);
@@ -136,9 +136,9 @@ void GraphImporter::importNode(const onnx::NodeProto &node, Scope &scope, unsign
     }
   } catch (NodeError &error) {
     if (failed_.size() < kMaxListedNodes && !error.what.empty())
-      fail(std::move(error.what), std::move(error.hint));
+      fail(std::move(error.what), std::move(error.hint), error.isMismatch);
     else if (failed_.empty())
-      fail("cannot be imported", {});
+      fail("cannot be imported", {}, false);
   }
   for (const std::string &output : node.output())
     if (!output.empty())
@@ -191,10 +191,10 @@ std::vector<Value *> GraphImporter::outputsOf(const onnx::GraphProto &graph,
   for (const onnx::ValueInfoProto &output : graph.output()) {
     Value *const *value = scope.find(output.name());
     if (!value)
-      throw NodeError{"the subgraph does not compute its output '" + printable(output.name()) + "'",
-                      {}};
+      throw NodeError{
+          "the subgraph does not compute its output '" + printable(output.name()) + "'", {}, false};
     if (!*value)
-      throw NodeError{}; // the failure inside is listed already
+      throw NodeError{{}, {}, false}; // the failure inside is listed already
     outputs.push_back(*value);
   }
   return outputs;
@@ -204,11 +204,13 @@ std::vector<Value *> GraphImporter::inlineGraph(const onnx::GraphProto &graph,
                                                 const std::vector<Value *> &arguments,
                                                 const Scope &outer) {
   if (outer.depth >= kMaxDepth)
-    throw NodeError{"subgraphs are nested more than " + std::to_string(kMaxDepth) + " deep", {}};
+    throw NodeError{
+        "subgraphs are nested more than " + std::to_string(kMaxDepth) + " deep", {}, false};
   if (static_cast<size_t>(graph.input_size()) != arguments.size())
     throw NodeError{"the subgraph takes " + std::to_string(graph.input_size()) +
                         " inputs, but is given " + std::to_string(arguments.size()),
-                    {}};
+                    {},
+                    false};
   Scope scope;
   scope.parent = &outer;
   scope.opsets = outer.opsets;
@@ -247,10 +249,10 @@ std::vector<Value *> GraphImporter::emit(OpKind kind, std::span<Value *const> op
     if (operand && !operand->type.isStatic())
       throw NodeError{"reads a value whose size depends on the data (" + operand->type.str() +
                           "), which is supported for outputs of the model only",
-                      "end the model at that value and do the rest in the application"};
+                      "end the model at that value and do the rest in the application", false};
   Expected<Op *> created = builder_->tryCreate(kind, operands, std::move(attributes), fill);
   if (!created)
-    throw NodeError{created.error().front().what, created.error().front().hint};
+    throw NodeError{created.error().front().what, created.error().front().hint, !fill};
   Op *op = *created;
   std::vector<Value *> results;
   if (mayFold(*op) && fold(op, results))
@@ -272,7 +274,23 @@ Tensor GraphImporter::sparseTensor(const onnx::SparseTensorProto &proto) {
   return unwrap(tensorFromSparse(proto, &source_, builder_->location));
 }
 
-// --- ends ---
+// --- failures ---
+
+bool GraphImporter::onlyMismatchesSince(size_t mark) const {
+  return failed_.size() > mark &&
+         std::all_of(failed_.begin() + static_cast<ptrdiff_t>(mark), failed_.end(),
+                     [](const FailedNode &node) { return node.isMismatch; });
+}
+
+bool GraphImporter::turnIntoWarning(size_t mark, const std::string &what) {
+  if (!options_.warnings)
+    return false;
+  const FailedNode &first = failed_[mark];
+  options_.warnings->push_back({what + ": " + first.node + ": " + first.what, builder_->location,
+                                "if it is to run, compile the model for other input shapes"});
+  failed_.resize(mark);
+  return true;
+}
 
 Expected<void> GraphImporter::reportFailures() const {
   if (failed_.empty())
@@ -303,6 +321,8 @@ Expected<void> GraphImporter::addOutputs(const Scope &scope) {
   builder_->yield(outputs);
   return {};
 }
+
+// --- ends ---
 
 static void eraseUnusedParams(const Block &block) {
   for (Op *op : block.snapshot()) {

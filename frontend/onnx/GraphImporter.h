@@ -19,12 +19,14 @@ class NodeContext;
 struct NodeError {
   std::string what;
   std::string hint;
+  // The op as such is fine; its operands' shapes or types do not fit it.
+  bool isMismatch = false;
 };
 
 // The value, or throws the first diagnostic as a NodeError.
 template <class T> T unwrap(Expected<T> result) {
   if (!result)
-    throw NodeError{result.error().front().what, result.error().front().hint};
+    throw NodeError{result.error().front().what, result.error().front().hint, false};
   if constexpr (!std::is_void_v<T>)
     return *std::move(result);
 }
@@ -74,6 +76,12 @@ public:
   Expected<void> fillRegion(Block &block, const onnx::GraphProto &graph,
                             const std::vector<Value *> &arguments, const Scope &outer,
                             const YieldFilter &yields = {});
+  // A mark before an attempt, and what can be done with the nodes that failed since then.
+  size_t failureMark() const { return failed_.size(); }
+  // Whether there are some, all because shapes or types do not fit.
+  bool onlyMismatchesSince(size_t mark) const;
+  // No longer errors: they become one warning. False if nobody receives warnings.
+  bool turnIntoWarning(size_t mark, const std::string &what);
   // The model's inputs that `value` is computed from; noted as needed at compile time.
   std::set<std::string> needInputsOf(const Value *value);
   Module &module() { return module_; }
@@ -84,6 +92,7 @@ private:
     std::string node, op, domain;
     int64_t opset;
     std::string what, hint;
+    bool isMismatch;
   };
 
   Expected<void> readOpsets();

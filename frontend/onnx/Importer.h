@@ -20,6 +20,10 @@ struct ImportOptions {
   // If not null, receives the names of the inputs whose values some node needed at compile time:
   // an import that fails for want of them succeeds when they are frozen.
   std::set<std::string> *neededInputs = nullptr;
+  // If not null, receives what the user should know about a module that was imported. A branch of
+  // an If that cannot run with the given shapes is then replaced by one that yields NaN; without
+  // it, such a model is refused.
+  Diagnostics *warnings = nullptr;
   // Computes ops whose operands are all constant; null: none is, and models that compute shapes are
   // refused.
   Executor *folder = nullptr;

@@ -7,7 +7,11 @@ NodeContext::NodeContext(GraphImporter &graph, const onnx::NodeProto &node, Scop
     : graph_(graph), node_(node), scope_(scope), opset_(opset), location_(std::move(location)) {}
 
 void NodeContext::fail(std::string what, std::string hint) const {
-  throw NodeError{std::move(what), std::move(hint)};
+  throw NodeError{std::move(what), std::move(hint), false};
+}
+
+void NodeContext::mismatch(std::string what, std::string hint) const {
+  throw NodeError{std::move(what), std::move(hint), true};
 }
 
 Value *NodeContext::optionalInput(unsigned i) const {

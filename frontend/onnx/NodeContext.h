@@ -19,6 +19,8 @@ public:
   GraphImporter &graph() { return graph_; }
 
   [[noreturn]] void fail(std::string what, std::string hint = {}) const;
+  // The same where the shapes or types of the operands do not fit the op.
+  [[noreturn]] void mismatch(std::string what, std::string hint = {}) const;
 
   // --- operands and results ---
   unsigned numInputs() const { return static_cast<unsigned>(node_.input_size()); }

@@ -3,6 +3,8 @@
 #include "frontend/onnx/ops/OpTable.h"
 
 #include <algorithm>
+#include <limits>
+#include <ranges>
 
 namespace edgecc::importer {
 namespace {
@@ -13,6 +15,32 @@ void setOutputs(NodeContext &n, const std::vector<Value *> &results) {
            std::to_string(n.numOutputs()));
   for (unsigned i = 0; i < n.numOutputs(); ++i)
     n.setOutput(i, results[i]);
+}
+
+// Networks for several input sizes choose among them with an If. With the sizes bound, a branch for
+// another size cannot run; choosing it would be an error in ONNX. It becomes a branch that yields
+// NaN of the types that `other` yields.
+Expected<void> replaceBranch(NodeContext &n, Block &branch, const Block &other, size_t mark,
+                             const char *which) {
+  auto refuse = [] { return error(""); }; // the failures in the branch are listed already
+  for (const Value *value : other.yields())
+    if (!isFloat(value->type.dtype) || !value->type.isStatic())
+      return refuse();
+  if (!n.graph().turnIntoWarning(mark, std::string("the ") + which +
+                                           " cannot run with these input shapes, and yields NaN"))
+    return refuse();
+  std::vector<Op *> ops = branch.snapshot();
+  for (Op *op : std::views::reverse(ops))
+    op->erase();
+  Builder builder(n.graph().module(), branch);
+  builder.location = n.location();
+  std::vector<Value *> yields;
+  for (const Value *value : other.yields()) {
+    Value *nan = builder.scalar(value->type.dtype, std::numeric_limits<double>::quiet_NaN());
+    yields.push_back(builder.create(OpKind::Expand, {nan}, {{"shape", value->type.dims}}));
+  }
+  builder.yield(yields);
+  return {};
 }
 
 // A branch that is known to be taken replaces the node.
@@ -26,8 +54,18 @@ void importIf(NodeContext &n) {
     return setOutputs(n, n.graph().inlineGraph(taken, {}, n.scope()));
   }
   setOutputs(n, n.emitAll(OpKind::If, {n.input(0)}, {}, [&](Op &op) -> Expected<void> {
-    EDGECC_CHECK(n.graph().fillRegion(op.region(0), thenBranch, {}, n.scope()));
-    return n.graph().fillRegion(op.region(1), elseBranch, {}, n.scope());
+    size_t mark = n.graph().failureMark();
+    auto thenFilled = n.graph().fillRegion(op.region(0), thenBranch, {}, n.scope());
+    bool thenCannotRun = !thenFilled && n.graph().onlyMismatchesSince(mark);
+    if (!thenFilled && !thenCannotRun)
+      return thenFilled;
+    size_t elseMark = n.graph().failureMark();
+    auto elseFilled = n.graph().fillRegion(op.region(1), elseBranch, {}, n.scope());
+    if (elseFilled && thenCannotRun)
+      return replaceBranch(n, op.region(0), op.region(1), mark, "then_branch");
+    if (!elseFilled && thenFilled && n.graph().onlyMismatchesSince(elseMark))
+      return replaceBranch(n, op.region(1), op.region(0), elseMark, "else_branch");
+    return elseFilled;
   }));
 }
 

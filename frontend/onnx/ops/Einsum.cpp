@@ -77,7 +77,7 @@ Term takeDiagonals(NodeContext &n, Term term) {
       }
       int64_t extent = term.value->dims()[i];
       if (term.value->dims()[j] != extent)
-        n.fail("axes with one label have different extents");
+        n.mismatch("axes with one label have different extents");
       std::vector<int64_t> perm = allAxes(term.labels.size());
       perm.erase(perm.begin() + static_cast<ptrdiff_t>(j));
       perm.insert(perm.begin() + static_cast<ptrdiff_t>(i) + 1, static_cast<int64_t>(j));
@@ -161,7 +161,7 @@ Term multiply(NodeContext &n, Term a, Term b, const std::set<Label> &keep) {
     columnCount *= extentOf(b, label);
   for (Label label : inner) {
     if (extentOf(a, label) != extentOf(b, label))
-      n.fail("axes with one label have different extents");
+      n.mismatch("axes with one label have different extents");
     k *= extentOf(a, label);
   }
   auto matrix = [&](const Term &term, const Labels &outer, const Labels &last, int64_t height,
@@ -212,8 +212,8 @@ Value *einsum(NodeContext &n, const std::string &text, std::vector<Value *> oper
     bool hasEllipsis = spelling.find('.') != std::string::npos;
     size_t named = spelling.size() - (hasEllipsis ? 1 : 0), rank = operands[i]->dims().size();
     if (named > rank || (!hasEllipsis && named != rank))
-      n.fail("term '" + printable(spelling) + "' of the equation does not fit " +
-             operands[i]->type.str());
+      n.mismatch("term '" + printable(spelling) + "' of the equation does not fit " +
+                 operands[i]->type.str());
     mostHidden = std::max(mostHidden, rank - named);
     terms.push_back({operands[i], expandLabels(spelling, rank - named)});
   }

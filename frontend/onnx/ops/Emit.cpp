@@ -8,8 +8,8 @@ namespace edgecc::importer {
 int64_t normalizedAxis(const NodeContext &n, int64_t axis, size_t rank) {
   auto r = static_cast<int64_t>(rank);
   if (axis < -r || axis >= r)
-    n.fail("axis " + std::to_string(axis) + " is outside of a tensor of rank " +
-           std::to_string(rank));
+    n.mismatch("axis " + std::to_string(axis) + " is outside of a tensor of rank " +
+               std::to_string(rank));
   return axis < 0 ? axis + r : axis;
 }
 
@@ -34,8 +34,8 @@ Dims broadcastDims(const NodeContext &n, const Dims &a, const Dims &b) {
     int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1;
     int64_t y = i < b.size() ? b[b.size() - 1 - i] : 1;
     if (x != y && x != 1 && y != 1)
-      n.fail("shapes cannot be broadcast together: " + Type{DType::F32, a, 0, {}}.str() + " and " +
-             Type{DType::F32, b, 0, {}}.str());
+      n.mismatch("shapes cannot be broadcast together: " + Type{DType::F32, a, 0, {}}.str() +
+                 " and " + Type{DType::F32, b, 0, {}}.str());
     out[out.size() - 1 - i] = x == 1 ? y : x;
   }
   return out;

@@ -19,7 +19,7 @@ void importTranspose(NodeContext &n) {
   std::vector<int64_t> sorted = perm;
   std::ranges::sort(sorted);
   if (sorted != allAxes(rank))
-    n.fail("perm is not a permutation of the axes of " + x->type.str());
+    n.mismatch("perm is not a permutation of the axes of " + x->type.str());
   n.setOutput(0, transpose(n, x, std::move(perm)));
 }
 
@@ -108,13 +108,13 @@ void importSplit(NodeContext &n) {
            std::to_string(sizes.size()) + " parts");
   for (unsigned i = 0; i < n.numOutputs(); ++i) {
     if (sizes[i] < 0 || sizes[i] > extent - start)
-      n.fail("the sizes of the parts do not add up to the extent " + std::to_string(extent));
+      n.mismatch("the sizes of the parts do not add up to the extent " + std::to_string(extent));
     if (n.hasOutput(i))
       n.setOutput(i, sliceAxis(n, x, axis, start, sizes[i]));
     start += sizes[i];
   }
   if (start != extent)
-    n.fail("the sizes of the parts do not add up to the extent " + std::to_string(extent));
+    n.mismatch("the sizes of the parts do not add up to the extent " + std::to_string(extent));
 }
 
 void importConcat(NodeContext &n) {
@@ -138,7 +138,7 @@ Value *padOrCrop(NodeContext &n, Value *x, std::vector<int64_t> low, std::vector
             cropHigh = std::max<int64_t>(-high[axis], 0);
     int64_t left = x->dims()[axis] - cropLow - cropHigh;
     if (left < 0)
-      n.fail("crops more than there is along axis " + std::to_string(axis));
+      n.mismatch("crops more than there is along axis " + std::to_string(axis));
     x = sliceAxis(n, x, static_cast<int64_t>(axis), left > 0 ? cropLow : 0, left);
     low[axis] = std::max<int64_t>(low[axis], 0);
     high[axis] = std::max<int64_t>(high[axis], 0);
@@ -195,7 +195,7 @@ void importTile(NodeContext &n) {
   std::vector<int64_t> repeats = n.requireInts(1, "the repeats");
   Dims dims = x->dims();
   if (repeats.size() != dims.size())
-    n.fail("needs one repeat for each axis of " + x->type.str());
+    n.mismatch("needs one repeat for each axis of " + x->type.str());
   for (size_t i = 0; i < dims.size(); ++i)
     if (__builtin_mul_overflow(dims[i], repeats[i], &dims[i]))
       n.fail("the result would be too large");

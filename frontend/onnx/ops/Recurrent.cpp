@@ -43,9 +43,9 @@ void importRecurrent(NodeContext &n, const Layer &layer, Attributes attributes) 
 
   Value *x = n.input(0), *recurrence = n.input(2);
   if (recurrence->dims().size() != 3)
-    n.fail("the recurrence weights must have rank 3, are " + recurrence->type.str());
+    n.mismatch("the recurrence weights must have rank 3, are " + recurrence->type.str());
   if (x->dims().size() != 3)
-    n.fail("the input sequence must have rank 3, is " + x->type.str());
+    n.mismatch("the input sequence must have rank 3, is " + x->type.str());
   auto stateOperand = [&](unsigned i) {
     Value *state = n.optionalInput(i);
     if (state && batchFirst && state->dims().size() == 3)

@@ -128,8 +128,8 @@ void importReshape(NodeContext &n) {
   if (wildcard >= 0) {
     int64_t total = x->type.elements();
     if (known == 0 ? total != 0 : total % known != 0)
-      n.fail(x->type.str() + " cannot be divided into the given shape",
-             "if the model was exported for another input size, give that size with --shape");
+      n.mismatch(x->type.str() + " cannot be divided into the given shape",
+                 "if the model was exported for another input size, give that size with --shape");
     shape[static_cast<size_t>(wildcard)] = known == 0 ? 0 : total / known;
   }
   n.setOutput(0, reshape(n, x, std::move(shape)));
@@ -158,7 +158,7 @@ void importSqueeze(NodeContext &n) {
   for (size_t i = 0; i < x->dims().size(); ++i) {
     bool named = std::ranges::binary_search(axes, static_cast<int64_t>(i));
     if (named && x->dims()[i] != 1)
-      n.fail("axis " + std::to_string(i) + " of " + x->type.str() + " does not have extent 1");
+      n.mismatch("axis " + std::to_string(i) + " of " + x->type.str() + " does not have extent 1");
     if (!named && (given || x->dims()[i] != 1))
       dims.push_back(x->dims()[i]);
   }

@@ -26,7 +26,7 @@ std::vector<int64_t> readList(const NodeContext &n, const char *name, size_t cou
 
 Dims spatialDims(const NodeContext &n, const Value *x) {
   if (x->dims().size() < 3)
-    n.fail("needs an operand with batch, channel and spatial axes, has " + x->type.str());
+    n.mismatch("needs an operand with batch, channel and spatial axes, has " + x->type.str());
   return Dims(x->dims().begin() + 2, x->dims().end());
 }
 
@@ -34,8 +34,8 @@ Window readWindow(const NodeContext &n, const Dims &in, std::vector<int64_t> ker
   size_t count = in.size();
   Window window;
   if (kernel.size() != count)
-    n.fail("kernel_shape has " + std::to_string(kernel.size()) + " entries, needs " +
-           std::to_string(count));
+    n.mismatch("kernel_shape has " + std::to_string(kernel.size()) + " entries, needs " +
+               std::to_string(count));
   for (size_t i = 0; i < count; ++i)
     if (kernel[i] < 1 || kernel[i] > kMostExtent || in[i] > kMostExtent)
       n.fail("the window or its operand has an impossible extent");
