@@ -5,6 +5,7 @@
 #include "runtime/src/FloatEnvironment.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -35,6 +36,12 @@ void futexWakeAll(std::atomic<uint32_t> &word) {
   syscall(SYS_futex, reinterpret_cast<uint32_t *>(&word), FUTEX_WAKE_PRIVATE, INT32_MAX);
 }
 
+/// CPUs that this process may use; many if that cannot be told.
+uint32_t usableCpus() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? uint32_t(CPU_COUNT(&set)) : UINT32_MAX;
+}
+
 /// Polls until the condition holds or the time is up; true if it holds.
 template <class Condition> bool spinUntil(uint64_t nanoseconds, Condition &&condition) {
   uint64_t deadline = 0;
@@ -44,6 +51,8 @@ template <class Condition> bool spinUntil(uint64_t nanoseconds, Condition &&cond
         return true;
       pauseCpu();
     }
+    if (nanoseconds == 0)
+      return false;
     uint64_t now = monotonicNanoseconds();
     if (deadline == 0)
       deadline = now + nanoseconds;
@@ -55,7 +64,8 @@ template <class Condition> bool spinUntil(uint64_t nanoseconds, Condition &&cond
 } // namespace
 
 bool ThreadPool::start(uint32_t numThreads, uint64_t spinNanoseconds, pthread_t *threads) {
-  spinNanoseconds_ = spinNanoseconds;
+  // With more threads than CPUs, one that spins keeps another from its work.
+  spinNanoseconds_ = numThreads <= usableCpus() ? spinNanoseconds : 0;
   threads_ = threads;
   // The host program's signal handlers are to run on its own threads.
   sigset_t all, previous;
