@@ -12,8 +12,9 @@ static bool isOneOf(const std::string &text, std::initializer_list<const char *>
 
 static void declareResize(std::vector<OpDef> &defs) {
   declare(defs, OpKind::Resize, "Resize")
-      .describe("Resamples x to `sizes`. The source coordinate of result position i is given by "
-                "coordinate_mode from `scales`, as in ONNX Resize-19.")
+      .describe(
+          "Resamples x to `sizes`. The source coordinate of result position i is given by "
+          "coordinate_mode from `scales`, as in ONNX Resize-19. Integers round to nearest even.")
       .in("x", "T", kNumbers)
       .attr("sizes", AttributeKind::Ints, "dims of the result")
       .attr("scales", AttributeKind::Floats, "result extent / operand extent, one for each axis")

@@ -1,0 +1,81 @@
+#include "backends/reference/ReferenceExecutor.h"
+
+#include "backends/reference/Convert.h"
+#include "backends/reference/Interpreter.h"
+#include "backends/reference/Kernels.h"
+
+namespace edgecc {
+
+using namespace reference;
+
+// Same element type and rank, and the same extents but for bounded axes, which may be shorter.
+static bool fits(const Tensor &tensor, const Type &type) {
+  if (tensor.dtype() != type.dtype || tensor.rank() != type.rank())
+    return false;
+  for (unsigned i = 0; i < type.rank(); ++i) {
+    bool isBounded = type.boundedAxes >> i & 1;
+    if (isBounded ? tensor.dims()[i] > type.dims[i] : tensor.dims()[i] != type.dims[i])
+      return false;
+  }
+  return true;
+}
+
+Expected<std::vector<Tensor>> ReferenceExecutor::run(const Function &function,
+                                                     std::span<const Tensor> inputs,
+                                                     const Observer &observer) {
+  const Block &body = function.body;
+  if (inputs.size() != body.numArguments())
+    return error("function " + function.name + " takes " + std::to_string(body.numArguments()) +
+                 " inputs, not " + std::to_string(inputs.size()));
+  std::vector<Tensor> arguments;
+  for (unsigned i = 0; i < inputs.size(); ++i) {
+    const Type &type = body.argument(i)->type;
+    if (!fits(inputs[i], type))
+      return error("input " + (i < function.inputs.size() ? function.inputs[i].name : "") + " is " +
+                   inputs[i].type().str() + ", not " + type.str());
+    arguments.push_back(aligned(inputs[i]));
+  }
+  return Interpreter(*this, observer).run(body, std::move(arguments));
+}
+
+Expected<std::vector<Tensor>> ReferenceExecutor::evaluate(const Op &op,
+                                                          std::span<const Tensor> operands) {
+  Kernel kernel = kernelFor(op.kind());
+  if (!kernel.run)
+    return error(std::string(op.name()) + " cannot be evaluated by itself", op.location);
+  assert(operands.size() == op.numOperands());
+  std::vector<Tensor> prepared(operands.begin(), operands.end());
+  for (unsigned i = 0; i < prepared.size(); ++i) {
+    if (!op.operand(i))
+      continue;
+    Tensor &tensor = prepared[i];
+    Type type = op.operand(i)->type;
+    bool isRight = kernel.extents == Kernel::Extents::Actual
+                       ? tensor.dtype() == type.dtype && tensor.rank() == type.rank()
+                       : tensor.dtype() == type.dtype && tensor.dims() == type.dims;
+    if (!isRight)
+      return error(std::string(op.name()) + " does not take " + tensor.type().str() + " where " +
+                       type.str() + " is declared: extents depend on data",
+                   op.location);
+    if (kernel.types == Kernel::Types::Widened &&
+        (tensor.dtype() == DType::F16 || tensor.dtype() == DType::BF16))
+      tensor = convert(tensor, DType::F32);
+    else if (kernel.types == Kernel::Types::Bits && isSubByte(tensor.dtype()))
+      tensor = unpacked(tensor);
+    else
+      tensor = aligned(tensor);
+  }
+  EDGECC_TRY(results, kernel.run({op, prepared}));
+  assert(results.size() >= op.numResults());
+  results.resize(op.numResults());
+  for (unsigned i = 0; i < results.size(); ++i) {
+    DType declared = op.result(i)->type.dtype;
+    if (results[i].dtype() == declared)
+      continue;
+    results[i] = kernel.types == Kernel::Types::Bits ? packed(results[i], declared)
+                                                     : convert(results[i], declared);
+  }
+  return std::move(results);
+}
+
+} // namespace edgecc
