@@ -28,6 +28,10 @@ void registerBuiltinPasses(Registry &registry) {
         {"mean", std::string(),
          "subtracted from 0..255: one value, or R:G:B in the network's order"},
         {"scale", std::string(), "multiplied after that, likewise"}}});
+  registry.add({"simplify",
+                "Applies the algebraic rules of passes/canonicalize/rules until none matches.",
+                simplify,
+                {}});
   registry.add({"cse", "Merges ops that compute the same.", mergeCommonSubexpressions, {}});
   registry.add(
       {"fold-batch-norm",

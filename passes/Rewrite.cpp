@@ -61,12 +61,15 @@ std::string joinLocations(std::string_view a, std::string_view b) {
   return joined;
 }
 
-void eraseWithDeadOperands(Op *op) {
+std::string eraseWithDeadOperands(Op *op) {
+  std::string locations;
   std::vector<Op *> dead{op};
   while (!dead.empty()) {
     Op *next = dead.back();
     dead.pop_back();
     std::vector<Value *> operands = next->operands();
+    if (!next->parameter)
+      locations = joinLocations(next->location, locations);
     next->erase();
     std::ranges::sort(operands);
     operands.erase(std::unique(operands.begin(), operands.end()), operands.end());
@@ -81,6 +84,7 @@ void eraseWithDeadOperands(Op *op) {
         dead.push_back(producer);
     }
   }
+  return locations;
 }
 
 Value *constantBefore(Module &module, Op *op, Tensor content, std::string_view name) {

@@ -23,8 +23,9 @@ void replaceOp(Op *op, Value *replacement);
 // The union of comma-separated lists of node names, in order, each once.
 std::string joinLocations(std::string_view a, std::string_view b);
 
-// Erases `op` and then the ops that only it kept alive, unless they have regions.
-void eraseWithDeadOperands(Op *op);
+// Erases `op` and then the ops that only it kept alive, unless they have regions. Returns the
+// joined locations of all of them.
+std::string eraseWithDeadOperands(Op *op);
 
 // A new parameter before `op` with its location and that name.
 Value *constantBefore(Module &module, Op *op, Tensor content, std::string_view name = "const");

@@ -68,6 +68,9 @@ public:
     for (auto it = ops.rbegin(); it != ops.rend(); ++it)
       if (isAnchor(**it))
         grow(*it);
+    for (const Op *op : ops)
+      if (auto it = groups_.find(op); it != groups_.end())
+        absorb(it->second);
     for (Op *op : ops)
       if (!isAnchor(*op) && isFusable(*op))
         grow(op);
@@ -77,7 +80,8 @@ public:
   }
 
 private:
-  using Group = std::vector<Op *>; // in order of execution; the anchor, if any, first
+  // In an order of execution; the anchor, if any, first. The last op is where the group will run.
+  using Group = std::vector<Op *>;
 
   bool isFusable(const Op &op) const {
     if (taken_.contains(&op) || op.numResults() != 1 || !op.def().is(OpTrait::Elementwise) ||
@@ -145,11 +149,52 @@ private:
     }
     while (group.size() > 1 && yieldsOf(group).size() > limits_.yields)
       group.pop_back();
-    if (group.size() < 2)
-      return;
     taken_.insert(group.begin(), group.end());
+    if (!isAnchor(*seed))
+      absorb(group);
+    if (group.size() < 2) {
+      taken_.erase(seed);
+      return;
+    }
     Op *last = group.back();
     groups_[last] = std::move(group);
+  }
+
+  // Pulls in element-wise ops that only the group reads: moving them down disturbs nobody.
+  void absorb(Group &group) {
+    bool changed = true;
+    while (changed && group.size() < limits_.ops) {
+      changed = false;
+      for (Op *producer : producersOf(group)) {
+        if (group.size() >= limits_.ops || contains(group, producer) || !fits(group, *producer) ||
+            !isReadOnlyBy(group, *producer))
+          continue;
+        taken_.insert(producer);
+        auto at = std::ranges::find_if(group, [&](const Op *op) {
+          return !isAnchor(*op) && position_.at(op) > position_.at(producer);
+        });
+        group.insert(at, producer);
+        changed = true;
+      }
+    }
+  }
+
+  std::vector<Op *> producersOf(const Group &group) const {
+    std::vector<Op *> producers;
+    for (const Op *op : group)
+      for (unsigned i = 0; i < op->numOperands(); ++i) {
+        Op *producer = op->operand(i) ? op->operand(i)->definingOp() : nullptr;
+        if (producer && producer->block() == &block_ && !contains(group, producer) &&
+            readsElement(*op, i))
+          producers.push_back(producer);
+      }
+    return producers;
+  }
+
+  static bool isReadOnlyBy(const Group &group, const Op &op) {
+    return std::ranges::all_of(op.result()->uses(), [&](const Use &use) {
+      return contains(group, use.user) && readsElement(*use.user, use.operand);
+    });
   }
 
   void build(const Group &group) {
