@@ -24,6 +24,8 @@ inline constexpr uint64_t kMetadataAlignment = 16;
 
 inline constexpr uint32_t kMaxSections = 64;
 inline constexpr uint32_t kMaxRank = 16;
+/// Inputs, and outputs: what a context allocates follows from their number.
+inline constexpr uint32_t kMaxTensors = 4096;
 /// Header, section table and metadata together. A loader copies them, so they are bounded.
 inline constexpr uint64_t kMaxPrefixBytes = uint64_t(64) << 20;
 

@@ -87,6 +87,8 @@ ParseResult checkQuantization(const Tensor &tensor) {
 ParseResult checkTensors(const flatbuffers::Vector<flatbuffers::Offset<Tensor>> *tensors) {
   if (!tensors)
     return {};
+  if (tensors->size() > kMaxTensors)
+    return malformed("there are too many inputs or outputs");
   for (const Tensor *tensor : *tensors) {
     uint64_t bytes;
     if (!isType(*tensor) || !tensorBytes(*tensor, &bytes))

@@ -164,6 +164,7 @@ TEST(Blob, ImpossibleMetadataIsRefused) {
       {"overflow behind a zero extent",
        [](BlobContents &c) { c.outputs[0].dims = {0, int64_t(1) << 40, int64_t(1) << 40}; }},
       {"rank", [](BlobContents &c) { c.outputs[0].dims.assign(17, 1); }},
+      {"too many inputs", [](BlobContents &c) { c.inputs.resize(5000, c.inputs[1]); }},
       {"dimension names", [](BlobContents &c) { c.inputs[0].dimNames = {"a"}; }},
       {"scale count", [](BlobContents &c) { c.inputs[0].quantization.scales.pop_back(); }},
       {"quantisation axis", [](BlobContents &c) { c.inputs[0].quantization.axis = 7; }},
