@@ -47,6 +47,12 @@ void registerBuiltinPasses(Registry &registry) {
        {}});
 
   // lower/
+  registry.add(
+      {"decompose-recurrent",
+       "Turns LSTM, GRU and RNN into matrix products and element-wise ops, unrolled or in a "
+       "Scan.",
+       decomposeRecurrent,
+       {{"max-unrolled", int64_t{64}, "longer sequences become a Scan"}}});
   registry.add({"choose-layout",
                 "Orders the axes of every value in memory: channels innermost around convolutions, "
                 "with a Reorder only where an op needs another order than its operand has.",

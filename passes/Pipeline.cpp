@@ -20,6 +20,11 @@ PassList buildPipeline(const Registry &registry, const PipelineOptions &options)
     return passes;
 
   // --- lower: towards the machine ---
+  add("decompose-recurrent"); // LSTM, GRU and RNN
+  add("fold");                // their weights
+  add("simplify");
+  add("cse");
+  add("dead-code");
   add("choose-layout"); // channels last where it pays
   add("fuse");          // loop nests
   add("plan-memory");   // storage for every value
