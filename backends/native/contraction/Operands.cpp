@@ -12,14 +12,14 @@ const Value *Planner::outside(const Value *value) const {
 }
 
 unsigned Planner::addArg(const Value &value, int64_t offset) {
-  KernelArg arg = context.arg(value);
+  KernelArg arg = context->arg(value);
   arg.offset += offset * (bitWidth(value.type.dtype) / 8);
   args.push_back(arg);
   return static_cast<unsigned>(args.size() - 1);
 }
 
 unsigned Planner::addWeights(std::span<const std::byte> bytes) {
-  args.push_back({Storage::Space::Weights, 0, context.weights.add(bytes)});
+  args.push_back({Storage::Space::Weights, 0, context->weights.add(bytes)});
   return static_cast<unsigned>(args.size() - 1);
 }
 

@@ -16,11 +16,13 @@ struct LogicalAxis {
 
 class Planner {
 public:
-  Planner(const Op &op, PlanContext &context) : op(op), anchor(*anchorOf(op)), context(context) {}
+  // `context` may be null to look at operands only.
+  explicit Planner(const Op &op, PlanContext *context = nullptr)
+      : op(op), anchor(*anchorOf(op)), context(context) {}
 
   const Op &op;     // top level
   const Op &anchor; // op itself or inside its region
-  PlanContext &context;
+  PlanContext *context;
   std::vector<KernelArg> args;
 
   // The top-level value behind an operand of the anchor; null if it is absent.

@@ -5,7 +5,7 @@ namespace edgecc::native {
 Expected<void> planContraction(const Op &op, PlanContext &context) {
   switch (anchorOf(op)->kind()) {
   case OpKind::Conv:
-    return planConv(op, context);
+    return isDepthwise(op) ? planDepthwise(op, context) : planConv(op, context);
   case OpKind::ConvTranspose:
     return planConvTranspose(op, context);
   default:

@@ -12,7 +12,7 @@ namespace {
 class ConvPlanner : public Planner {
 public:
   ConvPlanner(const Op &op, PlanContext &context, const ConvShape &shape)
-      : Planner(op, context), shape_(shape), x_(*operand(0)), w_(*operand(1)),
+      : Planner(op, &context), shape_(shape), x_(*operand(0)), w_(*operand(1)),
         rank_(shape.axes.size()), constant_(constantOf(&w_)) {}
 
   Expected<void> run() {
@@ -29,11 +29,11 @@ public:
     if (constant_ && narrow_.leftCorrection != 0)
       addCorrection();
     c_.collapse();
-    Schedule schedule = scheduleOf(c_, context.target);
+    Schedule schedule = scheduleOf(c_, context->target);
     if (constant_)
       args[c_.right.arg] = {Storage::Space::Weights, 0,
-                            context.weights.add(packColumns(c_, schedule, columns_))};
-    context.kernels.push_back(directKernel(std::move(c_), std::move(schedule), std::move(args)));
+                            context->weights.add(packColumns(c_, schedule, columns_))};
+    context->kernels.push_back(directKernel(std::move(c_), std::move(schedule), std::move(args)));
     return {};
   }
 
@@ -45,7 +45,7 @@ private:
       return {};
     }
     EDGECC_TRY(plan, planNarrow({type, w_.type.dtype, operand(3), operand(4), constant_ != nullptr},
-                                context.target, op.location));
+                                context->target, op.location));
     narrow_ = plan;
     if (narrow_.rightZeroAtRunTime) {
       constant_ = nullptr; // gathered, so that the kernel can subtract
@@ -209,7 +209,7 @@ Expected<void> planConvolution(const Op &op, PlanContext &context, const ConvSha
 }
 
 Expected<void> planConv(const Op &op, PlanContext &context) {
-  Planner planner(op, context);
+  Planner planner(op);
   const Op &conv = planner.anchor;
   const Value &x = *planner.operand(0), &w = *planner.operand(1);
   const Dims &y = conv.result()->dims();
@@ -271,7 +271,7 @@ static std::vector<SpatialAxis> phasesOf(int64_t in, int64_t out, int64_t kernel
 }
 
 Expected<void> planConvTranspose(const Op &op, PlanContext &context) {
-  Planner planner(op, context);
+  Planner planner(op);
   const Op &conv = planner.anchor;
   const Value &x = *planner.operand(0), &w = *planner.operand(1);
   const Dims &y = conv.result()->dims();

@@ -36,7 +36,7 @@ Expected<void> planConvTranspose(const Op &op, PlanContext &context);
 Expected<void> planMatMul(const Op &op, PlanContext &context);
 
 // Depthwise convolution: one input channel for each group, vectorised over channels.
-bool isDepthwise(const Op &op, const NativeTarget &target);
+bool isDepthwise(const Op &op);
 Expected<void> planDepthwise(const Op &op, PlanContext &context);
 
 } // namespace edgecc::native

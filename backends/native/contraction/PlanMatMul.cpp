@@ -30,7 +30,7 @@ Matrix matrixOf(const Value &value, bool transposed) {
 class MatMulPlanner : public Planner {
 public:
   MatMulPlanner(const Op &op, PlanContext &context)
-      : Planner(op, context), isGemm_(anchor.kind() == OpKind::Gemm),
+      : Planner(op, &context), isGemm_(anchor.kind() == OpKind::Gemm),
         a_(matrixOf(*operand(0), isGemm_ && anchor.flag("transA"))),
         b_(matrixOf(*operand(1), isGemm_ && anchor.flag("transB"))),
         constant_(constantOf(b_.value)) {}
@@ -52,11 +52,11 @@ public:
     if (constant_ && narrow_.leftCorrection != 0)
       addCorrection();
     c_.collapse();
-    Schedule schedule = scheduleOf(c_, context.target);
+    Schedule schedule = scheduleOf(c_, context->target);
     if (constant_)
       args[c_.right.arg] = {Storage::Space::Weights, 0,
-                            context.weights.add(packColumns(c_, schedule, columns_))};
-    context.kernels.push_back(directKernel(std::move(c_), std::move(schedule), std::move(args)));
+                            context->weights.add(packColumns(c_, schedule, columns_))};
+    context->kernels.push_back(directKernel(std::move(c_), std::move(schedule), std::move(args)));
     return {};
   }
 
@@ -70,7 +70,7 @@ private:
       c_.product = Product::plain(narrow ? DType::I32 : type);
     } else {
       EDGECC_TRY(plan, planNarrow({type, other, operand(2), operand(3), constant_ != nullptr},
-                                  context.target, op.location));
+                                  context->target, op.location));
       narrow_ = plan;
       c_.product = narrow_.product;
       if (narrow_.rightZeroAtRunTime)

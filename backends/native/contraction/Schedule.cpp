@@ -142,8 +142,8 @@ LeftStrides leftStrides(const Contraction &c, const Schedule &schedule) {
 
 static int64_t stagedElements(const Contraction &c, const Schedule &s) {
   const auto &windows = c.left.windows;
-  int64_t out = s.pixelPitch * windows.back().span(s.blockX) *
-                windows[windows.size() - 2].span(s.blockY);
+  int64_t out =
+      s.pixelPitch * windows.back().span(s.blockX) * windows[windows.size() - 2].span(s.blockY);
   for (size_t i = 0; i + 2 < windows.size(); ++i)
     out *= windows[i].taps;
   return out;

@@ -39,7 +39,9 @@ public:
 
   int64_t maxRows(const ColumnTile &tile) const {
     int64_t parts = static_cast<int64_t>(tile.parts.size());
-    int64_t budget = target_.vectorRegisters;
+    // Allocators spill when every register is taken; a file of 32 has one to spare in all tiles.
+    int64_t budget =
+        target_.vectorRegisters > 16 ? target_.vectorRegisters : target_.vectorRegisters - 1;
     // Two-operand multiply + add needs a register for the product.
     if (!target_.fma && isFloat(product_.accumulator))
       --budget;

@@ -1,5 +1,6 @@
 list(APPEND NATIVE_SOURCES
   contraction/Convert.cpp
+  contraction/Depthwise.cpp
   contraction/Direct.cpp
   contraction/Epilogue.cpp
   contraction/Gather.cpp
@@ -10,6 +11,7 @@ list(APPEND NATIVE_SOURCES
   contraction/PlanContraction.cpp
   contraction/PlanConv.cpp
   contraction/PlanMatMul.cpp
+  contraction/PlanDepthwise.cpp
   contraction/Product.cpp
   contraction/Schedule.cpp
   contraction/Staging.cpp

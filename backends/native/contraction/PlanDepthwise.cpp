@@ -1,0 +1,120 @@
+#include "backends/native/contraction/Depthwise.h"
+#include "backends/native/contraction/Narrow.h"
+#include "backends/native/contraction/PlanConv.h"
+
+namespace edgecc::native {
+
+// Code for a line of taps is unrolled; longer filters are left to the direct contraction.
+constexpr int64_t kMaxTapsX = 32;
+
+bool isDepthwise(const Op &op) {
+  Planner planner(op);
+  const Op &conv = planner.anchor;
+  const Value &x = *planner.operand(0), &w = *planner.operand(1);
+  if (conv.kind() != OpKind::Conv || w.dims()[1] != 1 || w.dims()[0] != x.dims()[1] ||
+      conv.integer("group") != x.dims()[1] || w.dims().back() > kMaxTapsX || !constantOf(&w))
+    return false;
+  // Zero points of the weights are folded into them.
+  const Value *zero = planner.operand(4);
+  if (zero && !constantOf(zero))
+    return false;
+  DType type = x.type.dtype;
+  if (isInteger(type) && (bitWidth(type) != 8 || bitWidth(w.type.dtype) != 8))
+    return false;
+  return x.dims()[1] > 1 && stridesOf(x)[1] == 1;
+}
+
+namespace {
+
+class DepthwisePlanner : public Planner {
+public:
+  DepthwisePlanner(const Op &op, PlanContext &context)
+      : Planner(op, &context), x_(*operand(0)), w_(*operand(1)), rank_(x_.dims().size() - 2) {}
+
+  Expected<void> run() {
+    const Dims &kernel = w_.dims(), &y = anchor.result()->dims();
+    d_.name = "depthwise";
+    for (size_t i = 0; i < rank_; ++i)
+      d_.name += (i == 0 ? "_" : "x") + std::to_string(kernel[2 + i]);
+    d_.channels = x_.dims()[1];
+    d_.outer = {x_.dims()[0]};
+    for (size_t i = 0; i + 2 < rank_; ++i)
+      d_.outer.push_back(y[2 + i]);
+    d_.rowsY = rank_ >= 2 ? y[rank_] : 1;
+    d_.rowsX = y.back();
+    EDGECC_CHECK(setLeft());
+    setAxes();
+    EDGECC_TRY(finished, epilogue(axes_, d_.outer.size() + 3));
+    d_.epilogue = std::move(finished);
+    if (const Value *bias = operand(2))
+      d_.epilogue.addends.push_back({access(*bias, axes_, d_.outer.size() + 3, 1)});
+    DepthwiseSchedule schedule = scheduleOf(d_, context->target);
+    d_.weights = addWeights(packFilters(
+        d_, schedule, [&](int64_t channel, int64_t tap) { return filterElement(channel, tap); }));
+    context->kernels.push_back(
+        depthwiseKernel(std::move(d_), std::move(schedule), std::move(args)));
+    return {};
+  }
+
+private:
+  Expected<void> setLeft() {
+    Dims strides = stridesOf(x_);
+    LeftOperand &left = d_.left;
+    left.arg = addArg(x_);
+    left.dtype = x_.type.dtype;
+    left.outer.assign(d_.outer.size(), 0);
+    left.outer[0] = strides[0];
+    if (rank_ == 1)
+      left.windows.push_back({});
+    for (size_t i = 0; i < rank_; ++i)
+      left.windows.push_back({x_.dims()[2 + i], w_.dims()[2 + i], anchor.ints("strides")[i],
+                              anchor.ints("dilations")[i], anchor.ints("pads")[i], strides[2 + i]});
+    if (isFloat(left.dtype)) {
+      d_.product = Product::plain(left.dtype == DType::F64 ? DType::F64 : DType::F32);
+      return {};
+    }
+    const Value *zero = operand(3);
+    if (zero && numElements(zero->dims()) != 1)
+      return error("a zero point for each row of the left operand", op.location);
+    // Differences of bytes fit in 16 bits, in which x86-64 multiplies fastest.
+    d_.product = Product::wide16(context->target);
+    if (d_.product.kind != Product::Kind::Pair16)
+      d_.product = Product::plain(DType::I32);
+    if (const Tensor *constant = constantOf(zero))
+      left.shift = -constant->asInt(0);
+    else if (zero)
+      left.zeroPointArg = static_cast<int>(addArg(*zero));
+    return {};
+  }
+
+  // Iteration axes: n, outer spatial axes, y, x, channel.
+  void setAxes() {
+    size_t y = d_.outer.size();
+    axes_.push_back({{{0, 1}}, 0});
+    axes_.push_back({{{y + 2, 1}}, 0});
+    for (size_t i = 0; i < rank_; ++i)
+      axes_.push_back({{{i + 2 < rank_ ? 1 + i : i + 1 < rank_ ? y : y + 1, 1}}, 0});
+  }
+
+  double filterElement(int64_t channel, int64_t tap) const {
+    const Tensor &w = *constantOf(&w_);
+    int64_t taps = w.elements() / d_.channels;
+    double value = w.asDouble(channel * taps + tap);
+    if (const Tensor *zero = constantOf(operand(4)))
+      value -= zero->asDouble(zero->elements() == 1 ? 0 : channel);
+    return value;
+  }
+
+  const Value &x_, &w_;
+  size_t rank_;
+  Depthwise d_;
+  std::vector<LogicalAxis> axes_;
+};
+
+} // namespace
+
+Expected<void> planDepthwise(const Op &op, PlanContext &context) {
+  return DepthwisePlanner(op, context).run();
+}
+
+} // namespace edgecc::native
