@@ -14,6 +14,8 @@ add_library(edgecc_options INTERFACE)
 target_include_directories(edgecc_options INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>")
 # -ffp-contract=off: the shared scalar definitions must round alike wherever they are compiled.
 target_compile_options(edgecc_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers
+                                                # clang 19 finds one in libstdc++ 12's stable_sort
+                                                -Wno-deprecated-declarations
                                                 -ffp-contract=off)
 if(EDGECC_WERROR)
   target_compile_options(edgecc_options INTERFACE -Werror)
