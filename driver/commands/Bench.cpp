@@ -29,6 +29,31 @@ int64_t residentBytes() {
   return 0;
 }
 
+// Share of the run time by kind of code: vector kernels, scalar loops, support calls.
+struct Shares {
+  double kinds[3] = {0, 0, 0};
+};
+
+Expected<Shares> profileShares(RuntimeModel &model, unsigned runs) {
+  edgecc_context_profile(model.context(), 1);
+  for (unsigned i = 0; i < runs; ++i)
+    EDGECC_CHECK(model.run());
+  Shares shares;
+  double total = 0;
+  for (uint32_t i = 0; i < edgecc_model_layer_count(model.model()); ++i) {
+    edgecc_layer_info info{};
+    edgecc_layer_profile time{};
+    edgecc_model_layer(model.model(), i, &info, sizeof info);
+    edgecc_context_layer_profile(model.context(), i, &time, sizeof time);
+    shares.kinds[info.kind] += static_cast<double>(time.total_ns);
+    total += static_cast<double>(time.total_ns);
+  }
+  edgecc_context_profile(model.context(), 0);
+  for (double &kind : shares.kinds)
+    kind = total > 0 ? 100 * kind / total : 0;
+  return shares;
+}
+
 struct BenchOptions {
   std::string blob, json, testData;
   unsigned threads = 1, runs = 20;
@@ -61,6 +86,7 @@ Expected<void> execute(const BenchOptions &o) {
   std::sort(times.begin(), times.end());
   double median = times[times.size() / 2], least = times.front();
   int64_t memory = residentBytes() - before;
+  EDGECC_TRY(shares, profileShares(model, std::min(o.runs, 20u)));
   size_t arena = edgecc_model_arena_size(model.model(), o.threads);
   size_t weights = edgecc_model_weights_size(model.model());
   fmt::print("median {}  min {}  ({} runs, {} thread{})\n", formatTime(median), formatTime(least),
@@ -69,6 +95,9 @@ Expected<void> execute(const BenchOptions &o) {
              formatTime(nanoseconds(start, loaded)), formatTime(nanoseconds(ready, first)),
              formatBytes(static_cast<double>(memory)), formatBytes(static_cast<double>(weights)),
              formatBytes(static_cast<double>(arena)));
+  fmt::print("time in vector kernels {:.1f} %, scalar loops {:.1f} %, support calls {:.1f} %\n",
+             shares.kinds[EDGECC_LAYER_VECTOR_KERNEL], shares.kinds[EDGECC_LAYER_SCALAR_LOOP],
+             shares.kinds[EDGECC_LAYER_SUPPORT_CALL]);
   if (o.json.empty())
     return {};
   nlohmann::json json = {{"blob", o.blob},
@@ -80,7 +109,10 @@ Expected<void> execute(const BenchOptions &o) {
                          {"first_run_ns", nanoseconds(ready, first)},
                          {"memory_bytes", memory},
                          {"weights_bytes", weights},
-                         {"arena_bytes", arena}};
+                         {"arena_bytes", arena},
+                         {"vector_percent", shares.kinds[EDGECC_LAYER_VECTOR_KERNEL]},
+                         {"scalar_percent", shares.kinds[EDGECC_LAYER_SCALAR_LOOP]},
+                         {"support_percent", shares.kinds[EDGECC_LAYER_SUPPORT_CALL]}};
   std::ofstream out(o.json);
   out << json.dump(2) << '\n';
   if (!out.flush())
