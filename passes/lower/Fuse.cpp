@@ -182,7 +182,7 @@ private:
   std::vector<Op *> producersOf(const Group &group) const {
     std::vector<Op *> producers;
     for (const Op *op : group)
-      for (unsigned i = 0; i < op->numOperands(); ++i) {
+      for (unsigned i = 0; i < op->numOperands() && !isAnchor(*op); ++i) {
         Op *producer = op->operand(i) ? op->operand(i)->definingOp() : nullptr;
         if (producer && producer->block() == &block_ && !contains(group, producer) &&
             readsElement(*op, i))
@@ -193,7 +193,8 @@ private:
 
   static bool isReadOnlyBy(const Group &group, const Op &op) {
     return std::ranges::all_of(op.result()->uses(), [&](const Use &use) {
-      return contains(group, use.user) && readsElement(*use.user, use.operand);
+      return contains(group, use.user) && !isAnchor(*use.user) &&
+             readsElement(*use.user, use.operand);
     });
   }
 
