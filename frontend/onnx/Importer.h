@@ -31,7 +31,7 @@ struct ImportOptions {
   int64_t foldLimit = int64_t{1} << 20;
 };
 
-// Reads a model of opset 7 to 27. The module has one function, "main", with static shapes; every
+// Reads a model of opset 7 to 28. The module has one function, "main", with static shapes; every
 // spelling that an op had in some opset becomes the one form of ir/Ops.def. All nodes that cannot
 // be imported are listed in one Diagnostic. Large weights stay mapped from the file, which must
 // therefore not change while the module lives.

@@ -138,6 +138,12 @@ void importDropout(NodeContext &n) {
   }
 }
 
+// The first operand gates the second.
+void importSwiGLU(NodeContext &n) {
+  Value *gate = n.emit(OpKind::Swish, {n.input(0)}, {{"alpha", n.floatAttribute("alpha", 1.0)}});
+  n.setOutput(0, mul(n, gate, n.input(1)));
+}
+
 void importQuickGelu(NodeContext &n) {
   n.setOutput(0,
               n.emit(OpKind::Swish, {n.input(0)}, {{"alpha", n.floatAttribute("alpha", 1.702)}}));
@@ -184,6 +190,7 @@ void addElementwiseOps(OpTable &table) {
   table.add("Elu", withAlpha<Elu>);
   table.add("LeakyRelu", withAlpha<LeakyRelu>);
   table.add("Swish", withAlpha<Swish>);
+  table.add("SwiGLU", importSwiGLU);
   table.add("ThresholdedRelu", withAlpha<ThresholdedRelu>);
   table.add("Clip", importClip);
   table.add("Gelu", importGelu);

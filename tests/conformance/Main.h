@@ -1,0 +1,17 @@
+// The runner's command line, the same for every backend.
+#pragma once
+
+#include "ir/Executor.h"
+
+namespace edgecc::conformance {
+
+struct Backend {
+  const char *name;
+  std::function<std::unique_ptr<Executor>()> make; // called once for each case
+};
+
+// Exit status: 0 when there is no error, 1 when there is, 77 when there is no data (a failure
+// where the environment sets CI=true).
+int runConformance(int argc, char **argv, const Backend &backend);
+
+} // namespace edgecc::conformance
