@@ -30,9 +30,15 @@ public:
     unsigned index = static_cast<unsigned>(inputs_.size());
     value->storage = Storage{Storage::Space::Input, index, 0, stridesFor(dims, order)};
     Operand out{value, randoms(dtype, dims)};
-    inputs_.push_back(
-        std::make_unique<Buffer>(static_cast<size_t>(numBytes(dtype, dims))));
+    inputs_.push_back(std::make_unique<Buffer>(static_cast<size_t>(numBytes(dtype, dims))));
     scatter(out.logical, dtype, dims, value->storage->strides, inputs_.back()->data());
+    return out;
+  }
+
+  Operand argument(DType dtype, const Dims &dims, std::vector<double> values) {
+    Operand out = argument(dtype, dims);
+    out.logical = std::move(values);
+    scatter(out.logical, dtype, dims, rowMajorStrides(dims), inputs_.back()->data());
     return out;
   }
 
@@ -59,8 +65,7 @@ public:
   void expect(Op *op, std::vector<double> logical, std::vector<int> order, std::string what) {
     Value *value = op->result();
     unsigned index = static_cast<unsigned>(results_.size());
-    value->storage =
-        Storage{Storage::Space::Output, index, 0, stridesFor(value->dims(), order)};
+    value->storage = Storage{Storage::Space::Output, index, 0, stridesFor(value->dims(), order)};
     results_.push_back({value, std::move(logical), std::move(what),
                         std::make_unique<Buffer>(static_cast<size_t>(value->type.bytes()))});
   }
@@ -114,9 +119,9 @@ private:
     std::vector<double> out;
     bool byte = dtype == DType::I8 || dtype == DType::U8;
     for (int64_t i = 0; i < numElements(dims); ++i)
-      out.push_back(static_cast<double>(byte ? uniform(dtype == DType::I8 ? -128 : 0,
-                                                       dtype == DType::I8 ? 127 : 255)
-                                             : uniform(isUnsigned(dtype) ? 0 : -4, 4)));
+      out.push_back(static_cast<double>(
+          byte ? uniform(dtype == DType::I8 ? -128 : 0, dtype == DType::I8 ? 127 : 255)
+               : uniform(isUnsigned(dtype) ? 0 : -4, 4)));
     return out;
   }
 
@@ -190,7 +195,9 @@ struct ConvCase {
   int64_t group = 1;
   Dims outputPadding; // ConvTranspose if not empty
   bool channelsLast = true, bias = true, constantWeights = true;
-  DType dtype = DType::F32;
+  DType dtype = DType::F32, weightType = DType::F32;
+  int64_t xZero = 0, wZero = 0;
+  bool variableZero = false; // the zero point of x is an input
 };
 
 std::vector<int> channelsLast(size_t rank) {
@@ -222,20 +229,20 @@ std::vector<double> naiveConv(const ConvCase &c, const std::vector<double> &x,
         Dims k(n, 0);
         do {
           Dims xi{at[0], at[1] * icPerGroup + ic}, yi{at[0], at[1] * ocPerGroup + oc};
-          Dims wi = transposed ? Dims{at[1] * icPerGroup + ic, oc}
-                               : Dims{at[1] * ocPerGroup + oc, ic};
+          Dims wi =
+              transposed ? Dims{at[1] * icPerGroup + ic, oc} : Dims{at[1] * ocPerGroup + oc, ic};
           bool inside = true;
           for (size_t d = 0; d < n; ++d) {
-            int64_t other =
-                at[d + 2] * c.strides[d] + k[d] * c.dilations[d] - c.pads[d];
+            int64_t other = at[d + 2] * c.strides[d] + k[d] * c.dilations[d] - c.pads[d];
             xi.push_back(transposed ? at[d + 2] : other);
             yi.push_back(transposed ? other : at[d + 2]);
             inside = inside && other >= 0 && other < (transposed ? y : c.x)[d + 2];
             wi.push_back(k[d]);
           }
           if (inside)
-            out[static_cast<size_t>(flat(yi, y))] += x[static_cast<size_t>(flat(xi, c.x))] *
-                                                     w[static_cast<size_t>(flat(wi, c.w))];
+            out[static_cast<size_t>(flat(yi, y))] +=
+                (x[static_cast<size_t>(flat(xi, c.x))] - static_cast<double>(c.xZero)) *
+                (w[static_cast<size_t>(flat(wi, c.w))] - static_cast<double>(c.wZero));
         } while (next(k, kernel));
       }
   } while (next(at, spatial));
@@ -252,25 +259,36 @@ void addConv(Harness &h, const ConvCase &c) {
   bool transposed = !c.outputPadding.empty();
   auto order = c.channelsLast ? channelsLast(c.x.size()) : std::vector<int>{};
   auto x = h.argument(c.dtype, c.x, order);
-  auto w = c.constantWeights ? h.constant(c.dtype, c.w) : h.argument(c.dtype, c.w);
+  bool narrow = isInteger(c.dtype);
+  DType weightType = narrow ? c.weightType : c.dtype;
+  auto w = c.constantWeights ? h.constant(weightType, c.w) : h.argument(weightType, c.w);
   std::vector<Value *> operands{x.value, w.value};
   std::vector<double> bias;
   if (c.bias) {
-    auto b = h.constant(c.dtype, {transposed ? c.w[1] * c.group : c.w[0]});
+    auto b = h.constant(narrow ? DType::I32 : c.dtype, {transposed ? c.w[1] * c.group : c.w[0]});
     operands.push_back(b.value);
     bias = b.logical;
   }
-  Attributes attributes{{"strides", c.strides},
-                        {"dilations", c.dilations},
-                        {"pads", c.pads},
-                        {"group", c.group}};
+  if (narrow) {
+    operands.resize(3, nullptr);
+    auto zero = [&](DType type, int64_t value, bool variable) {
+      std::vector<double> values{static_cast<double>(value)};
+      return (variable ? h.argument(type, {}, values) : h.constant(type, {}, values)).value;
+    };
+    operands.push_back(zero(c.dtype, c.xZero, c.variableZero));
+    operands.push_back(zero(weightType, c.wZero, false));
+  }
+  Attributes attributes{
+      {"strides", c.strides}, {"dilations", c.dilations}, {"pads", c.pads}, {"group", c.group}};
   if (transposed)
     attributes["output_padding"] = c.outputPadding;
   Op *op = h.create(transposed ? OpKind::ConvTranspose : OpKind::Conv, operands, attributes);
   std::string what = (transposed ? "transposed " : "") + str(c.x) + " * " + str(c.w) + " s" +
                      str(c.strides) + " d" + str(c.dilations) + " p" + str(c.pads) + " g" +
                      std::to_string(c.group) + (c.channelsLast ? " nhwc" : " nchw") +
-                     (c.constantWeights ? "" : " variable weights") + (c.bias ? " bias" : "");
+                     (c.constantWeights ? "" : " variable weights") + (c.bias ? " bias" : "") +
+                     " " + std::string(name(c.dtype)) + " zero points " + std::to_string(c.xZero) +
+                     ", " + std::to_string(c.wZero) + (c.variableZero ? " variable" : "");
   h.expect(op, naiveConv(c, x.logical, w.logical, bias, op->result()->dims()), order, what);
 }
 
@@ -309,6 +327,25 @@ ConvCase randomConv(Harness &h, size_t spatial, bool transposed) {
   }
 }
 
+size_t transposedAxis(const ConvCase &c) { return c.outputPadding.empty() ? 1 : 0; }
+
+void makeDepthwise(Harness &h, ConvCase &c) {
+  int64_t channels = h.uniform(2, 70);
+  c.group = c.x[1] = c.w[0] = channels;
+  c.w[1] = 1;
+}
+
+void makeNarrow(Harness &h, ConvCase &c) {
+  c.dtype = h.uniform(0, 1) ? DType::U8 : DType::I8;
+  c.weightType = h.uniform(0, 2) ? DType::I8 : DType::U8;
+  auto within = [&](DType type) {
+    return type == DType::U8 ? h.uniform(0, 255) : h.uniform(-128, 127);
+  };
+  c.xZero = h.uniform(0, 2) ? within(c.dtype) : 0;
+  c.wZero = h.uniform(0, 2) ? (c.weightType == DType::U8 ? 128 : 0) : within(c.weightType);
+  c.variableZero = h.uniform(0, 4) == 0;
+}
+
 class NativeContraction : public testing::TestWithParam<const char *> {
 protected:
   // Skips levels that this machine lacks.
@@ -339,11 +376,212 @@ TEST_P(NativeContraction, ConvMatchesNaiveLoops) {
   h.runAndCompare(target_);
 }
 
+TEST_P(NativeContraction, HalfConvRoundsOnce) {
+  Harness h(3);
+  for (DType dtype : {DType::F16, DType::BF16})
+    for (int i = 0; i < 6; ++i) {
+      ConvCase c = randomConv(h, 2, i == 5);
+      c.dtype = dtype;
+      c.x[1] = c.w[transposedAxis(c)] = std::min<int64_t>(c.x[1], 4); // sums that need no rounding
+      c.group = 1;
+      c.w[c.outputPadding.empty() ? 1 : 0] = c.x[1];
+      addConv(h, c);
+    }
+  h.runAndCompare(target_);
+}
+
+TEST_P(NativeContraction, DepthwiseConvMatchesNaiveLoops) {
+  Harness h(4);
+  for (int i = 0; i < 30; ++i) {
+    ConvCase c = randomConv(h, i % 10 == 0 ? 1 : i % 10 == 1 ? 3 : 2, false);
+    c.channelsLast = true;
+    c.constantWeights = i % 7 != 0;
+    makeDepthwise(h, c);
+    addConv(h, c);
+  }
+  h.runAndCompare(target_);
+}
+
+TEST_P(NativeContraction, IntegerConvIsExact) {
+  Harness h(5);
+  for (int i = 0; i < 48; ++i) {
+    ConvCase c = randomConv(h, i % 8 == 0 ? 1 : 2, false);
+    makeNarrow(h, c);
+    if (i % 4 == 3) {
+      c.channelsLast = true;
+      makeDepthwise(h, c);
+    }
+    addConv(h, c);
+  }
+  h.runAndCompare(target_);
+}
+
 TEST_P(NativeContraction, ConvTransposeMatchesNaiveLoops) {
   Harness h(2);
   for (size_t spatial : {2, 2, 1, 3})
     for (int i = 0; i < 6; ++i)
       addConv(h, randomConv(h, spatial, true));
+  h.runAndCompare(target_);
+}
+
+struct MatrixCase {
+  Dims a, b; // logical, before transA and transB
+  bool gemm = false, transA = false, transB = false;
+  double alpha = 1, beta = 1;
+  Dims c;                                  // of Gemm; empty: none
+  std::vector<int> orderA, orderB, orderY; // memory order
+  bool constantB = false;
+  DType dtype = DType::F32, typeB = DType::F32;
+  int64_t aZero = 0, bZero = 0;
+};
+
+void addProduct(Harness &h, const MatrixCase &m) {
+  auto a = h.argument(m.dtype, m.a, m.orderA);
+  auto b = m.constantB ? h.constant(m.typeB, m.b) : h.argument(m.typeB, m.b, m.orderB);
+  std::vector<Value *> operands{a.value, b.value};
+  Attributes attributes;
+  Harness::Operand c{nullptr, {}};
+  if (m.gemm) {
+    attributes = {{"alpha", m.alpha}, {"beta", m.beta}, {"transA", m.transA}, {"transB", m.transB}};
+    if (!m.c.empty()) {
+      c = h.argument(m.dtype, m.c);
+      operands.push_back(c.value);
+    }
+  } else if (isInteger(m.dtype) && bitWidth(m.dtype) == 8) {
+    operands.push_back(h.constant(m.dtype, {}, {static_cast<double>(m.aZero)}).value);
+    operands.push_back(h.constant(m.typeB, {}, {static_cast<double>(m.bZero)}).value);
+  }
+  Op *op = h.create(m.gemm ? OpKind::Gemm : OpKind::MatMul, operands, attributes);
+  const Dims &y = op->result()->dims();
+  size_t rank = y.size();
+  int64_t depth = m.transA ? m.a[rank - 2] : m.a.back();
+  std::vector<double> expected(static_cast<size_t>(numElements(y)));
+  // Right-aligned broadcasting of the batch axes.
+  auto element = [&](const std::vector<double> &values, const Dims &dims, const Dims &index,
+                     int64_t row, int64_t column) {
+    Dims at;
+    for (size_t i = 0; i < dims.size(); ++i) {
+      size_t axis = rank - dims.size() + i;
+      at.push_back(i + 2 == dims.size()   ? row
+                   : i + 1 == dims.size() ? column
+                   : dims[i] == 1         ? 0
+                                          : index[axis]);
+    }
+    return values[static_cast<size_t>(flat(at, dims))];
+  };
+  Dims index(rank, 0);
+  if (!expected.empty())
+    do {
+      double sum = 0;
+      int64_t row = index[rank - 2], column = index[rank - 1];
+      for (int64_t k = 0; k < depth; ++k)
+        sum += ((m.transA ? element(a.logical, m.a, index, k, row)
+                          : element(a.logical, m.a, index, row, k)) -
+                static_cast<double>(m.aZero)) *
+               ((m.transB ? element(b.logical, m.b, index, column, k)
+                          : element(b.logical, m.b, index, k, column)) -
+                static_cast<double>(m.bZero));
+      sum *= m.alpha;
+      if (c.value) {
+        Dims at;
+        for (size_t i = 0; i < m.c.size(); ++i)
+          at.push_back(m.c[i] == 1 ? 0 : index[rank - m.c.size() + i]);
+        sum += m.beta * c.logical[static_cast<size_t>(flat(at, m.c))];
+      }
+      expected[static_cast<size_t>(flat(index, y))] = sum;
+    } while (next(index, y));
+  h.expect(op, std::move(expected), m.orderY,
+           std::string(m.gemm ? "gemm " : "matmul ") + str(m.a) + " * " + str(m.b) +
+               (m.transA ? " tA" : "") + (m.transB ? " tB" : "") +
+               (m.constantB ? " constant" : "") + (m.orderB.empty() ? "" : " b column-major") +
+               " " + std::string(name(m.dtype)));
+}
+
+std::vector<int> swapLast(size_t rank) {
+  std::vector<int> order;
+  for (size_t i = 0; i < rank; ++i)
+    order.push_back(static_cast<int>(i));
+  std::swap(order[rank - 1], order[rank - 2]);
+  return order;
+}
+
+MatrixCase randomMatMul(Harness &h) {
+  MatrixCase m;
+  int64_t rows = h.uniform(0, 3) ? h.uniform(1, 40) : 1, columns = h.uniform(1, 70);
+  int64_t depth = h.uniform(1, 40);
+  size_t batch = static_cast<size_t>(h.uniform(0, 2));
+  for (size_t i = 0; i < batch; ++i) {
+    int64_t extent = h.uniform(1, 4);
+    m.a.push_back(h.uniform(0, 3) ? extent : 1);
+    if (h.uniform(0, 1) || i == 1)
+      m.b.push_back(h.uniform(0, 2) ? extent : 1);
+  }
+  if (m.b.size() == 2 && h.uniform(0, 1))
+    m.a.erase(m.a.begin());
+  m.a.insert(m.a.end(), {rows, depth});
+  m.b.insert(m.b.end(), {depth, columns});
+  if (h.uniform(0, 2) == 0)
+    m.orderA = swapLast(m.a.size());
+  if (h.uniform(0, 2) == 0)
+    m.orderB = swapLast(m.b.size());
+  if (h.uniform(0, 3) == 0)
+    m.orderY = swapLast(std::max(m.a.size(), m.b.size()));
+  m.constantB = h.uniform(0, 1);
+  return m;
+}
+
+TEST_P(NativeContraction, MatMulMatchesNaiveLoops) {
+  Harness h(6);
+  for (int i = 0; i < 60; ++i)
+    addProduct(h, randomMatMul(h));
+  h.runAndCompare(target_);
+}
+
+TEST_P(NativeContraction, MatMulOfOtherTypesMatchesNaiveLoops) {
+  Harness h(7);
+  for (DType dtype : {DType::F64, DType::I32, DType::I64, DType::U32, DType::F16, DType::BF16})
+    for (int i = 0; i < 5; ++i) {
+      MatrixCase m = randomMatMul(h);
+      m.dtype = m.typeB = dtype;
+      if (dtype == DType::BF16 || dtype == DType::F16)
+        m.a.back() = m.b[m.b.size() - 2] = 8; // sums that need no rounding
+      addProduct(h, m);
+    }
+  h.runAndCompare(target_);
+}
+
+TEST_P(NativeContraction, IntegerMatMulIsExact) {
+  Harness h(8);
+  for (int i = 0; i < 40; ++i) {
+    MatrixCase m = randomMatMul(h);
+    ConvCase narrow;
+    makeNarrow(h, narrow);
+    m.dtype = narrow.dtype;
+    m.typeB = narrow.weightType;
+    m.aZero = narrow.xZero;
+    m.bZero = narrow.wZero;
+    addProduct(h, m);
+  }
+  h.runAndCompare(target_);
+}
+
+TEST_P(NativeContraction, GemmMatchesNaiveLoops) {
+  Harness h(9);
+  for (int i = 0; i < 40; ++i) {
+    MatrixCase m;
+    m.gemm = true;
+    m.transA = h.uniform(0, 1);
+    m.transB = h.uniform(0, 1);
+    int64_t rows = h.uniform(1, 40), columns = h.uniform(1, 40), depth = h.uniform(1, 40);
+    m.a = m.transA ? Dims{depth, rows} : Dims{rows, depth};
+    m.b = m.transB ? Dims{columns, depth} : Dims{depth, columns};
+    m.constantB = h.uniform(0, 1);
+    m.alpha = h.uniform(0, 1) ? 1 : 0.5;
+    m.beta = h.uniform(0, 1) ? 1 : 2;
+    const Dims choices[] = {{}, {columns}, {1, columns}, {rows, 1}, {rows, columns}, {1}};
+    m.c = choices[h.uniform(0, 5)];
+    addProduct(h, m);
+  }
   h.runAndCompare(target_);
 }
 

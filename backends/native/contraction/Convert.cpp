@@ -15,4 +15,52 @@ llvm::Value *convertElements(KernelEmitter &e, llvm::Value *value, DType from, D
   return isSigned(from) ? e.b.CreateSExt(value, type) : e.b.CreateZExt(value, type);
 }
 
+// The element type whose bits move.
+static DType bitsOf(DType dtype) {
+  return dtype == DType::F16 || dtype == DType::BF16 ? DType::U16 : dtype;
+}
+
+static llvm::Value *toBits(KernelEmitter &e, DType dtype, llvm::Value *value, unsigned lanes) {
+  return bitsOf(dtype) == dtype ? value
+                                : e.b.CreateBitCast(value, e.vectorType(bitsOf(dtype), lanes));
+}
+
+static llvm::Value *fromBits(KernelEmitter &e, DType dtype, llvm::Value *value, unsigned lanes) {
+  return bitsOf(dtype) == dtype ? value : e.b.CreateBitCast(value, e.vectorType(dtype, lanes));
+}
+
+llvm::Value *loadElements(KernelEmitter &e, DType dtype, llvm::Value *pointer, unsigned lanes,
+                          unsigned active) {
+  return fromBits(e, dtype, e.load(bitsOf(dtype), pointer, lanes, active), lanes);
+}
+
+llvm::Value *splatElement(KernelEmitter &e, DType dtype, llvm::Value *pointer, unsigned lanes) {
+  return fromBits(e, dtype, e.loadSplat(bitsOf(dtype), pointer, lanes), lanes);
+}
+
+void storeElements(KernelEmitter &e, DType dtype, llvm::Value *value, llvm::Value *pointer,
+                   unsigned lanes, unsigned active) {
+  e.store(bitsOf(dtype), toBits(e, dtype, value, lanes), pointer, lanes, active);
+}
+
+void scatterElements(KernelEmitter &e, DType dtype, llvm::Value *value, llvm::Value *pointer,
+                     int64_t stride, unsigned lanes, unsigned active) {
+  value = toBits(e, dtype, value, lanes);
+  for (unsigned i = 0; i < active; ++i) {
+    llvm::Value *scalar = lanes == 1 ? value : e.b.CreateExtractElement(value, e.i64(i));
+    e.store(bitsOf(dtype), scalar, e.elementPointer(dtype, pointer, e.i64(i * stride)));
+  }
+}
+
+llvm::Value *gatherElements(KernelEmitter &e, DType dtype, llvm::Value *pointer, int64_t stride,
+                            unsigned lanes, unsigned active) {
+  llvm::Value *vector = llvm::Constant::getNullValue(e.vectorType(bitsOf(dtype), lanes));
+  for (unsigned i = 0; i < active; ++i) {
+    llvm::Value *scalar =
+        e.load(bitsOf(dtype), e.elementPointer(dtype, pointer, e.i64(i * stride)));
+    vector = lanes == 1 ? scalar : e.b.CreateInsertElement(vector, scalar, e.i64(i));
+  }
+  return fromBits(e, dtype, vector, lanes);
+}
+
 } // namespace edgecc::native

@@ -10,4 +10,17 @@ namespace edgecc::native {
 llvm::Value *convertElements(KernelEmitter &e, llvm::Value *value, DType from, DType to,
                              unsigned lanes);
 
+// Loads and stores like KernelEmitter's. The bits of f16 and bf16 move as integers: vectors of
+// these types cannot be taken apart on targets without arithmetic for them.
+llvm::Value *loadElements(KernelEmitter &e, DType dtype, llvm::Value *pointer, unsigned lanes,
+                          unsigned active);
+llvm::Value *splatElement(KernelEmitter &e, DType dtype, llvm::Value *pointer, unsigned lanes);
+void storeElements(KernelEmitter &e, DType dtype, llvm::Value *value, llvm::Value *pointer,
+                   unsigned lanes, unsigned active);
+// Lane i of `value` to pointer + i * stride elements, for the first `active` lanes.
+void scatterElements(KernelEmitter &e, DType dtype, llvm::Value *value, llvm::Value *pointer,
+                     int64_t stride, unsigned lanes, unsigned active);
+llvm::Value *gatherElements(KernelEmitter &e, DType dtype, llvm::Value *pointer, int64_t stride,
+                            unsigned lanes, unsigned active);
+
 } // namespace edgecc::native

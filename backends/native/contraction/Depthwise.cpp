@@ -16,6 +16,14 @@ static int64_t taps(const LeftOperand &left) {
   return out;
 }
 
+// The narrowest vector for `channels`, at most `most` lanes; not below four, which instructions on
+// pairs need.
+static unsigned lanesFor(int64_t channels, unsigned most) {
+  auto lanes = static_cast<unsigned>(
+      llvm::bit_ceil(static_cast<uint64_t>(std::min<int64_t>(channels, most))));
+  return std::max(lanes, std::min(4u, most));
+}
+
 // Pixels [first, first + count) of a line, `repeat` times one after the other.
 struct PixelTile {
   int64_t first, count, repeat;
@@ -84,8 +92,8 @@ private:
         [&](llvm::Value *channel) { emitLines(from, to, channel, {s_.lanes, s_.lanes, 0}); },
         "channel");
     if (left > 0) {
-      auto lanes = static_cast<unsigned>(llvm::bit_ceil(static_cast<uint64_t>(left)));
-      emitLines(from, to, e_.i64(whole), {lanes, static_cast<unsigned>(left), 0});
+      emitLines(from, to, e_.i64(whole),
+                {lanesFor(left, s_.lanes), static_cast<unsigned>(left), 0});
     }
   }
 
@@ -197,8 +205,8 @@ private:
 
   llvm::Value *loadPixel(llvm::Value *index, const TilePart &part) {
     llvm::Value *value =
-        e_.load(left_.dtype, e_.elementPointer(left_.dtype, e_.arg(left_.arg), index), part.lanes,
-                part.active);
+        loadElements(e_, left_.dtype, e_.elementPointer(left_.dtype, e_.arg(left_.arg), index),
+                     part.lanes, part.active);
     DType type = d_.product.accumulator;
     value = convertElements(e_, value, left_.dtype, type, part.lanes);
     if (left_.shift != 0)
@@ -223,8 +231,7 @@ private:
 DepthwiseSchedule scheduleOf(const Depthwise &d, const NativeTarget &target) {
   DepthwiseSchedule s;
   s.lanes = target.lanes(static_cast<unsigned>(d.product.accumulatorBytes()));
-  s.lanes = static_cast<unsigned>(std::min<int64_t>(
-      s.lanes, static_cast<int64_t>(llvm::bit_ceil(static_cast<uint64_t>(d.channels)))));
+  s.lanes = lanesFor(d.channels, s.lanes);
   // Sums, the pixels that a line of taps shares among them, and a weight.
   const Window &x = d.left.windows.back();
   for (int64_t tile = 2; tile <= 8; ++tile)

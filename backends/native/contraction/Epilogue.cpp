@@ -142,16 +142,10 @@ private:
   llvm::Value *load(const Access &access, const TilePart &part, llvm::Value *y, llvm::Value *x) {
     llvm::Value *at = pointer(access, part, y, x);
     if (access.column() == 0)
-      return e_.loadSplat(access.dtype, at, part.lanes);
-    if (access.column() == 1)
-      return e_.load(access.dtype, at, part.lanes, part.active);
-    llvm::Value *vector = llvm::Constant::getNullValue(e_.vectorType(access.dtype, part.lanes));
-    for (unsigned i = 0; i < part.active; ++i) {
-      llvm::Value *scalar =
-          e_.load(access.dtype, e_.elementPointer(access.dtype, at, e_.i64(i * access.column())));
-      vector = part.lanes == 1 ? scalar : e_.b.CreateInsertElement(vector, scalar, e_.i64(i));
-    }
-    return vector;
+      return splatElement(e_, access.dtype, at, part.lanes);
+    return access.column() == 1
+               ? loadElements(e_, access.dtype, at, part.lanes, part.active)
+               : gatherElements(e_, access.dtype, at, access.column(), part.lanes, part.active);
   }
 
   llvm::Value *get(const Access &access, const TilePart &part, llvm::Value *y, llvm::Value *x) {
@@ -162,15 +156,10 @@ private:
   void store(const Access &access, llvm::Value *value, const TilePart &part, llvm::Value *y,
              llvm::Value *x) {
     llvm::Value *at = pointer(access, part, y, x);
-    if (access.column() == 1 || part.active == 1) {
-      e_.store(access.dtype, value, at, part.lanes, part.active);
-      return;
-    }
-    for (unsigned i = 0; i < part.active; ++i) {
-      llvm::Value *scalar = part.lanes == 1 ? value : e_.b.CreateExtractElement(value, e_.i64(i));
-      e_.store(access.dtype, scalar,
-               e_.elementPointer(access.dtype, at, e_.i64(i * access.column())));
-    }
+    if (access.column() == 1 || part.active == 1)
+      storeElements(e_, access.dtype, value, at, part.lanes, part.active);
+    else
+      scatterElements(e_, access.dtype, value, at, access.column(), part.lanes, part.active);
   }
 
   KernelEmitter &e_;

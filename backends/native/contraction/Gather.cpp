@@ -85,8 +85,8 @@ private:
             unsigned active) {
     llvm::Value *whole = add(column_, column);
     from = add(from, times(whole, right_.columnStride));
-    llvm::Value *value =
-        e_.load(right_.dtype, e_.elementPointer(right_.dtype, source_, from), lanes, active);
+    llvm::Value *value = loadElements(
+        e_, right_.dtype, e_.elementPointer(right_.dtype, source_, from), lanes, active);
     value = convertElements(e_, value, right_.dtype, p_.b, lanes);
     if (right_.zeroPointArg >= 0) {
       llvm::Value *zero = e_.arg(static_cast<unsigned>(right_.zeroPointArg));

@@ -141,8 +141,8 @@ private:
   }
 
   void copyElements(llvm::Value *to, llvm::Value *from, unsigned lanes) {
-    llvm::Value *value =
-        e_.load(left_.dtype, e_.elementPointer(left_.dtype, e_.arg(left_.arg), from), lanes);
+    llvm::Value *value = loadElements(
+        e_, left_.dtype, e_.elementPointer(left_.dtype, e_.arg(left_.arg), from), lanes, lanes);
     value = convertElements(e_, value, left_.dtype, c_.product.a, lanes);
     if (left_.shift != 0)
       value = b_.CreateAdd(value, llvm::ConstantInt::getSigned(value->getType(), left_.shift));
