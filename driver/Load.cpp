@@ -75,7 +75,12 @@ Expected<std::unique_ptr<Module>> loadModule(const std::filesystem::path &path,
     EDGECC_TRY(tensor, readInput(parts.second, Type{}, {}));
     import.frozenInputs[parts.first] = std::move(tensor);
   }
-  return importOnnxFile(path, import);
+  Diagnostics warnings;
+  import.warnings = &warnings;
+  auto module = importOnnxFile(path, import);
+  for (const Diagnostic &warning : warnings)
+    fmt::print(stderr, "warning: {}\n", warning.str());
+  return module;
 }
 
 } // namespace edgecc::driver

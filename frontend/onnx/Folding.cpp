@@ -8,7 +8,7 @@ namespace edgecc::importer {
 namespace {
 // What a hostile model can make the compiler compute and hold while it imports.
 constexpr int64_t kMaxFoldedBytes = int64_t{1} << 29;
-constexpr int64_t kMaxFoldedWork = int64_t{1} << 32;
+constexpr int64_t kMaxFoldedWork = int64_t{1} << 30;
 } // namespace
 
 bool GraphImporter::mayFold(const Op &op) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kMaxNodes = 500'000; // with those of inlined functions, which can multiply
 constexpr unsigned kMaxDepth = 24;     // of functions and subgraphs in one another
-constexpr int64_t kOldestOpset = 7, kNewestOpset = 27;
+constexpr int64_t kOldestOpset = 7, kNewestOpset = 28;
 constexpr size_t kMaxListedNodes = 200;
 
 std::string domainOf(const onnx::NodeProto &node) {
@@ -224,16 +224,13 @@ std::vector<Value *> GraphImporter::inlineGraph(const onnx::GraphProto &graph,
   return outputsOf(graph, scope);
 }
 
-Expected<void> GraphImporter::fillRegion(Block &block, const onnx::GraphProto &graph,
-                                         const std::vector<Value *> &arguments, const Scope &outer,
-                                         const YieldFilter &yields) {
+Expected<void> GraphImporter::fillRegion(Block &block, const RegionBuilder &build) {
   Builder inner(module_, block);
   inner.location = builder_->location;
   Builder *saved = std::exchange(builder_, &inner);
   Expected<void> result;
   try {
-    std::vector<Value *> outputs = inlineGraph(graph, arguments, outer);
-    inner.yield(yields ? yields(std::move(outputs)) : outputs);
+    inner.yield(build());
   } catch (NodeError &failure) {
     result = error(failure.what, {}, failure.hint);
   }

@@ -70,12 +70,14 @@ public:
   // Imports `graph`, whose inputs are `arguments`, into the current block and returns its outputs.
   std::vector<Value *> inlineGraph(const onnx::GraphProto &graph,
                                    const std::vector<Value *> &arguments, const Scope &outer);
-  // Imports `graph` as the content of `block`, whose arguments exist, with a Yield at the end.
-  // `yields` reorders or extends the outputs.
-  using YieldFilter = std::function<std::vector<Value *>(std::vector<Value *>)>;
+  // Lets `build` emit the content of `block`, whose arguments exist, and yields what it returns.
+  using RegionBuilder = std::function<std::vector<Value *>()>;
+  Expected<void> fillRegion(Block &block, const RegionBuilder &build);
+  // The same from `graph`, whose inputs are `arguments`.
   Expected<void> fillRegion(Block &block, const onnx::GraphProto &graph,
-                            const std::vector<Value *> &arguments, const Scope &outer,
-                            const YieldFilter &yields = {});
+                            const std::vector<Value *> &arguments, const Scope &outer) {
+    return fillRegion(block, [&] { return inlineGraph(graph, arguments, outer); });
+  }
   // A mark before an attempt, and what can be done with the nodes that failed since then.
   size_t failureMark() const { return failed_.size(); }
   // Whether there are some, all because shapes or types do not fit.

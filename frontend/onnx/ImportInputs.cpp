@@ -92,10 +92,12 @@ Expected<void> GraphImporter::bindSymbols() {
       symbols_.try_emplace(symbol, extent);
     }
   }
-  for (const auto &[name, dims] : options_.inputShapes)
-    if (std::ranges::none_of(model_.graph().input(),
-                             [&](const auto &input) { return input.name() == name; }))
+  for (const auto &[name, dims] : options_.inputShapes) {
+    bool isInput = std::ranges::any_of(model_.graph().input(),
+                                       [&](const auto &input) { return input.name() == name; });
+    if (!isInput && !symbols_.contains(name))
       return error("the model has no input '" + printable(name) + "' to give a shape to");
+  }
   return {};
 }
 

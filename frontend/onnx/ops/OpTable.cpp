@@ -8,9 +8,11 @@ static const OpTable &table() {
     OpTable rows;
     addAttentionOps(rows);
     addControlOps(rows);
+    addContribOps(rows);
     addConvOps(rows);
     addElementwiseOps(rows);
     addIndexingOps(rows);
+    addLinearAttentionOps(rows);
     addLossOps(rows);
     addMatMulOps(rows);
     addMovementOps(rows);

@@ -29,9 +29,11 @@ private:
 
 void addAttentionOps(OpTable &table);
 void addControlOps(OpTable &table);
+void addContribOps(OpTable &table);
 void addConvOps(OpTable &table);
 void addElementwiseOps(OpTable &table);
 void addIndexingOps(OpTable &table);
+void addLinearAttentionOps(OpTable &table);
 void addLossOps(OpTable &table);
 void addMatMulOps(OpTable &table);
 void addMovementOps(OpTable &table);

@@ -43,6 +43,31 @@ Value *fitLength(NodeContext &n, Value *x, int64_t axis, int64_t length) {
   return padAxes(n, x, low, high);
 }
 
+// The real signal whose spectrum's first half is x: the other half is its conjugate mirrored.
+Value *inverseOfHalf(NodeContext &n, Value *x, int64_t axis) {
+  const Dims &dims = x->dims();
+  int64_t given = dims[static_cast<size_t>(axis)];
+  int64_t length =
+      n.hasInput(1) ? requireInt(n, 1, "the length of the transform") : 2 * (given - 1);
+  if (dims.back() != 2 || axis + 1 == static_cast<int64_t>(dims.size()) || length < 1)
+    n.fail("half a spectrum must be complex and at least one element long");
+  int64_t half = length / 2 + 1;
+  x = fitLength(n, x, axis, half);
+  Tensor positions(DType::I64, {length}), signs(x->type.dtype, {length, 2});
+  for (int64_t i = 0; i < length; ++i) {
+    positions.setDouble(i, static_cast<double>(i < half ? i : length - i));
+    signs.setDouble(2 * i, 1);
+    signs.setDouble(2 * i + 1, i < half ? 1 : -1);
+  }
+  Value *whole = n.emit(OpKind::Gather, {x, n.constant(std::move(positions))}, {{"axis", axis}});
+  Dims broadcast(dims.size(), 1);
+  broadcast[static_cast<size_t>(axis)] = length;
+  broadcast.back() = 2;
+  whole = mul(n, whole, reshape(n, n.constant(std::move(signs)), std::move(broadcast)));
+  Value *signal = n.emit(OpKind::DFT, {whole}, {{"axis", axis}, {"inverse", true}});
+  return sliceAxis(n, signal, static_cast<int64_t>(dims.size()) - 1, 0, 1);
+}
+
 // Up to opset 19 the axis is an attribute, 1 if absent; then operand 2, the last but one if absent.
 void importDFT(NodeContext &n) {
   Value *x = n.input(0);
@@ -54,7 +79,7 @@ void importDFT(NodeContext &n) {
   axis = normalizedAxis(n, axis, x->dims().size());
   bool inverse = n.flag("inverse", false), onesided = n.flag("onesided", false);
   if (inverse && onesided)
-    n.fail("an inverse transform of half a spectrum is not supported");
+    return n.setOutput(0, inverseOfHalf(n, x, axis));
   if (n.hasInput(1))
     x = fitLength(n, x, axis, requireInt(n, 1, "the length of the transform"));
   n.setOutput(

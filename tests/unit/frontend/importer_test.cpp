@@ -318,6 +318,42 @@ TEST_F(Importer, EvaluatesEinsum) {
   EXPECT_EQ(at(z, {2}), sum);
 }
 
+TEST_F(Importer, UnpacksBlockwiseWeights) {
+  // Two columns of K = 32 in blocks of 16: all nibbles 9 and 10, zero point 8 by default.
+  std::string packed;
+  for (int i = 0; i < 32; ++i)
+    packed += "\\xa9";
+  auto module = import(valueInfo("input", "x", {1, 32}) + valueInfo("output", "y", {}) +
+                       "initializer { name: 'w' data_type: 2 dims: 2 dims: 2 dims: 8 raw_data: '" +
+                       packed + "' }" + floatInitializer("s", {4}, {1, 2, 3, 4}) +
+                       node("MatMulNBits", {"x", "w", "s"}, {"y"},
+                            "domain: 'com.microsoft' " + integer("K", 32) + integer("N", 2) +
+                                integer("block_size", 16)));
+  ASSERT_TRUE(module);
+  Tensor x(DType::F32, {1, 32});
+  for (int64_t i = 0; i < 32; ++i)
+    x.setDouble(i, i < 16 ? 1 : 10);
+  auto results = executor.run(module->main(), std::span(&x, 1));
+  ASSERT_TRUE(results) << str(results.error());
+  // A block holds eight times 9 - 8 and eight times 10 - 8: 24 times its scale.
+  EXPECT_EQ((*results)[0].asDouble(0), 24 * (1 * 1 + 2 * 10));
+  EXPECT_EQ((*results)[0].asDouble(1), 24 * (3 * 1 + 4 * 10));
+}
+
+TEST_F(Importer, TakesFusedConvolutionsApart) {
+  auto module =
+      import(valueInfo("input", "x", {1, 1, 2, 2}) + valueInfo("input", "z", {1, 1, 2, 2}) +
+             valueInfo("output", "y", {}) + floatInitializer("w", {1, 1, 1, 1}, {2}) +
+             node("FusedConv", {"x", "w", "", "z"}, {"y"},
+                  "domain: 'com.microsoft' " + text("activation", "Relu")));
+  ASSERT_TRUE(module);
+  Tensor x = Tensor::of<float>(DType::F32, {1, 1, 2, 2}, std::vector<float>{1, 2, 3, 4});
+  Tensor z = Tensor::of<float>(DType::F32, {1, 1, 2, 2}, std::vector<float>{-9, -4, 0, 1});
+  auto results = executor.run(module->main(), std::vector<Tensor>{x, z});
+  ASSERT_TRUE(results) << str(results.error());
+  EXPECT_THAT((*results)[0].asInts(), ElementsAre(0, 0, 6, 9));
+}
+
 TEST_F(Importer, ReadsEveryStorageOfTensors) {
   auto value = [&](const std::string &initializer) {
     auto module = import(valueInfo("output", "y", {}) + "initializer { name: 'c' " + initializer +
