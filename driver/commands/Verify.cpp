@@ -10,12 +10,8 @@
 namespace edgecc::driver {
 
 static int verifyBlob(const std::string &path) {
-  edgecc_model *model = nullptr;
   edgecc_error detail{};
-  edgecc_status status = edgecc_model_load_file(path.c_str(), nullptr, &model, &detail);
-  if (status == EDGECC_OK)
-    status = edgecc_model_verify(model, &detail);
-  edgecc_model_destroy(model);
+  edgecc_status status = edgecc_verify_file(path.c_str(), &detail); // for any target
   if (status == EDGECC_OK) {
     fmt::print("{}: intact\n", path);
     return kSuccess;
