@@ -1,0 +1,271 @@
+"""Small models of every kind of kernel, each with its inputs and what numpy makes of them."""
+import math
+
+import numpy as np
+
+from onnx_files import Model
+
+CASES = {}
+
+
+def case(function):
+    """Registers a function that returns (model, inputs, expected outputs)."""
+    CASES[function.__name__] = function
+    return function
+
+
+def seeded(*shape, seed=1):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def integers(low, high, *shape, dtype, seed=1):
+    return np.random.default_rng(seed).integers(low, high, shape, endpoint=True).astype(dtype)
+
+
+def convolve(x, w, stride=1, pad=1, group=1):
+    """The definition: y[n, o, i, j] = sum over c, p, q of x[n, c, i s + p, j s + q] w[o, c, p, q]."""
+    x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    taps_y, taps_x = w.shape[2:]
+    rows = (x.shape[2] - taps_y) // stride + 1
+    columns = (x.shape[3] - taps_x) // stride + 1
+    out = np.zeros((x.shape[0], w.shape[0], rows, columns), np.result_type(x, w))
+    for o in range(w.shape[0]):
+        first = o // (w.shape[0] // group) * w.shape[1]
+        for p in range(taps_y):
+            for q in range(taps_x):
+                window = x[:, first:first + w.shape[1], p:p + rows * stride:stride,
+                           q:q + columns * stride:stride]
+                out[:, o] += np.einsum("ncij,c->nij", window, w[o, :, p, q])
+    return out
+
+
+def one_output(model, op, inputs, dtype, shape, **attributes):
+    model.node(op, inputs, "y", **attributes)
+    model.output("y", dtype, shape)
+    return model
+
+
+@case
+def conv():
+    x, w, b = seeded(1, 7, 13, 11), seeded(21, 7, 3, 3, seed=2), seeded(21, seed=3)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("w", w)
+    model.constant("b", b)
+    model.node("Conv", ["x", "w", "b"], "z", pads=[1, 1, 1, 1])
+    y = np.maximum(convolve(x.astype(np.float64), w) + b[:, None, None], 0).astype(np.float32)
+    return one_output(model, "Relu", ["z"], np.float32, y.shape), [x], [y]
+
+
+@case
+def depthwise():
+    x, w = seeded(2, 19, 14, 9), seeded(19, 1, 3, 3, seed=2)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("w", w)
+    y = convolve(x.astype(np.float64), w, stride=2, group=19).astype(np.float32)
+    one_output(model, "Conv", ["x", "w"], np.float32, y.shape, pads=[1, 1, 1, 1], strides=[2, 2],
+               group=19)
+    return model, [x], [y]
+
+
+@case
+def conv_int8():
+    """Scales are powers of two, so that quantise(dequantised) has one answer on every machine."""
+    x = integers(0, 255, 1, 21, 9, 10, dtype=np.uint8)
+    w = integers(-128, 127, 18, 21, 3, 3, dtype=np.int8, seed=2)
+    b = integers(-9999, 9999, 18, dtype=np.int32, seed=3)
+    scales = np.exp2(-integers(5, 7, 18, dtype=np.float32, seed=4))
+    model = Model()
+    model.input("x", np.uint8, x.shape)
+    for name, value in (("w", w), ("b", b), ("x_zero", np.uint8(121)), ("w_zero", np.zeros(18, np.int8)),
+                        ("y_zero", np.uint8(133)), ("x_scale", np.float32(1 / 8)), ("w_scale", scales),
+                        ("y_scale", np.float32(4))):
+        model.constant(name, value)
+    acc = convolve(x.astype(np.int64) - 121, w.astype(np.int64)) + b[:, None, None]
+    # np.rint rounds halves to even
+    y = np.clip(np.rint(acc * (scales / 8 / 4)[:, None, None]) + 133, 0, 255).astype(np.uint8)
+    one_output(model, "QLinearConv", ["x", "x_scale", "x_zero", "w", "w_scale", "w_zero", "y_scale",
+                                      "y_zero", "b"], np.uint8, y.shape, pads=[1, 1, 1, 1])
+    return model, [x], [y]
+
+
+@case
+def depthwise_int8():
+    x = integers(-128, 127, 1, 35, 8, 7, dtype=np.int8)
+    w = integers(-128, 127, 35, 1, 3, 3, dtype=np.int8, seed=2)
+    model = Model()
+    model.input("x", np.int8, x.shape)
+    for name, value in (("w", w), ("zero", np.int8(0)), ("x_zero", np.int8(-128)),
+                        ("x_scale", np.float32(1 / 8)), ("w_scale", np.float32(1 / 16)),
+                        ("y_scale", np.float32(4))):
+        model.constant(name, value)
+    acc = convolve(x.astype(np.int64) + 128, w.astype(np.int64), group=35)
+    y = np.clip(np.rint(acc / 512), -128, 127).astype(np.int8)
+    one_output(model, "QLinearConv", ["x", "x_scale", "x_zero", "w", "w_scale", "zero", "y_scale",
+                                      "zero"], np.int8, y.shape, pads=[1, 1, 1, 1], group=35)
+    return model, [x], [y]
+
+
+@case
+def matmul_integer():
+    """The largest products: an instruction that saturates 16-bit sums would show."""
+    a, b = integers(250, 255, 6, 70, dtype=np.uint8), np.full((70, 37), 127, np.int8)
+    b[:, ::3] = -128
+    model = Model()
+    model.input("a", np.uint8, a.shape)
+    model.constant("b", b)
+    y = (a.astype(np.int64) @ b.astype(np.int64)).astype(np.int32)
+    return one_output(model, "MatMulInteger", ["a", "b"], np.int32, y.shape), [a], [y]
+
+
+@case
+def gemm():
+    a, b, c = seeded(17, 67), seeded(67, 45, seed=2), seeded(45, seed=3)
+    model = Model()
+    model.input("a", np.float32, a.shape)
+    model.constant("b", b)
+    model.constant("c", c)
+    y = (a.astype(np.float64) @ b + c).astype(np.float32)
+    return one_output(model, "Gemm", ["a", "b", "c"], np.float32, y.shape), [a], [y]
+
+
+@case
+def matmul_of_inputs():
+    a, b = seeded(2, 3, 9, 18), seeded(2, 1, 18, 23, seed=2)
+    model = Model()
+    model.input("a", np.float32, a.shape)
+    model.input("b", np.float32, b.shape)
+    y = (a.astype(np.float64) @ b).astype(np.float32)
+    return one_output(model, "MatMul", ["a", "b"], np.float32, y.shape), [a, b], [y]
+
+
+@case
+def functions():
+    """Every function that is more than one instruction, over a wide range."""
+    x = np.linspace(-9, 9, 2 * 5 * 31, dtype=np.float32).reshape(2, 5, 31)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("tiny", np.float32(1e-3))
+    model.node("Abs", ["x"], "abs")
+    model.node("Add", ["abs", "tiny"], "positive")
+    wide = x.astype(np.float64)
+    positive = (np.abs(x) + np.float32(1e-3)).astype(np.float64)
+    erf = np.vectorize(math.erf)
+    expected = []
+    for op, of, values in (("Exp", "x", np.exp(wide)), ("Log", "positive", np.log(positive)),
+                           ("Sigmoid", "x", 1 / (1 + np.exp(-wide))), ("Tanh", "x", np.tanh(wide)),
+                           ("Erf", "x", erf(wide)), ("Sin", "x", np.sin(wide)),
+                           ("Cos", "x", np.cos(wide)), ("Sqrt", "positive", np.sqrt(positive)),
+                           ("Reciprocal", "positive", 1 / positive),
+                           ("Softplus", "x", np.log1p(np.exp(wide)))):
+        model.node(op, [of], f"y_{op}")
+        model.output(f"y_{op}", np.float32, x.shape)
+        expected.append(values.astype(np.float32))
+    return model, [x], expected
+
+
+@case
+def broadcasting():
+    a, b, c = seeded(2, 5, 1, 33), seeded(5, 7, 1, seed=2), seeded(33, seed=3)
+    model = Model()
+    for name, value in (("a", a), ("b", b), ("c", c)):
+        model.input(name, np.float32, value.shape)
+    model.node("Add", ["a", "b"], "sum")
+    model.node("Mul", ["sum", "c"], "product")
+    y = np.maximum((a + b) * c, b)
+    return one_output(model, "Max", ["product", "b"], np.float32, y.shape), [a, b, c], [y]
+
+
+@case
+def softmax():
+    x = seeded(3, 5, 37) * 10
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    e = np.exp(x.astype(np.float64) - x.max(-1, keepdims=True))
+    y = (e / e.sum(-1, keepdims=True)).astype(np.float32)
+    return one_output(model, "Softmax", ["x"], np.float32, y.shape, axis=-1), [x], [y]
+
+
+@case
+def layer_normalization():
+    x, scale, bias = seeded(4, 6, 43) + 5, seeded(43, seed=2), seeded(43, seed=3)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("scale", scale)
+    model.constant("bias", bias)
+    wide = x.astype(np.float64)
+    centred = wide - wide.mean(-1, keepdims=True)
+    y = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * scale + bias
+    one_output(model, "LayerNormalization", ["x", "scale", "bias"], np.float32, y.shape)
+    return model, [x], [y.astype(np.float32)]
+
+
+@case
+def pooling():
+    x = seeded(1, 13, 9, 10)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (2, 3))[:, :, ::2, ::2]
+    largest = windows.max((-1, -2))
+    mean = x.astype(np.float64).mean((2, 3), keepdims=True).astype(np.float32)
+    model.node("MaxPool", ["x"], "largest", kernel_shape=[3, 3], strides=[2, 2])
+    model.node("GlobalAveragePool", ["x"], "mean")
+    model.output("largest", np.float32, largest.shape)
+    model.output("mean", np.float32, mean.shape)
+    return model, [x], [largest, mean]
+
+
+@case
+def half_precision():
+    """f16 in and out; the arithmetic is in f32, so that small integers are exact."""
+    a = integers(-40, 40, 6, 45, dtype=np.float16)
+    b = integers(-3, 3, 45, 26, dtype=np.float16, seed=2)
+    model = Model()
+    model.input("a", np.float16, a.shape)
+    model.constant("b", b)
+    y = (a.astype(np.float32) @ b.astype(np.float32)).astype(np.float16)
+    return one_output(model, "MatMul", ["a", "b"], np.float16, y.shape), [a], [y]
+
+
+@case
+def movement():
+    x = integers(-1000, 1000, 3, 8, 10, dtype=np.int64)
+    rows = np.array([2, 0, -1, 1], np.int64)
+    model = Model()
+    model.input("x", np.int64, x.shape)
+    model.input("rows", np.int64, rows.shape)
+    model.node("Transpose", ["x"], "turned", perm=[2, 0, 1])
+    model.node("Gather", ["turned", "rows"], "gathered", axis=1)
+    model.node("Concat", ["gathered", "turned"], "y", axis=1)
+    turned = x.transpose(2, 0, 1)
+    y = np.concatenate([turned[:, rows], turned], 1)
+    model.output("y", np.int64, y.shape)
+    return model, [x, rows], [y]
+
+
+@case
+def integer_arithmetic():
+    a = integers(-99, 99, 3, 29, dtype=np.int32)
+    b = integers(1, 9, 29, dtype=np.int32, seed=2)
+    model = Model()
+    model.input("a", np.int32, a.shape)
+    model.input("b", np.int32, b.shape)
+    model.node("Div", ["a", "b"], "quotient")  # towards zero
+    model.node("Mod", ["a", "b"], "modulo")    # the sign of the divisor
+    model.output("quotient", np.int32, a.shape)
+    model.output("modulo", np.int32, a.shape)
+    return model, [a, b], [np.trunc(a / b).astype(np.int32), np.mod(a, b)]
+
+
+@case
+def top_k():
+    x = integers(-500, 500, 4, 50, dtype=np.float32)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("k", np.array([7], np.int64))
+    model.node("TopK", ["x", "k"], ["values", "indices"])
+    indices = np.argsort(-x, -1, kind="stable")[:, :7]
+    model.output("values", np.float32, indices.shape)
+    model.output("indices", np.int64, indices.shape)
+    return model, [x], [np.take_along_axis(x, indices, -1), indices]
