@@ -61,6 +61,34 @@ public:
     return builder.createOp(kind, operands, std::move(attributes));
   }
 
+  // A Fused op of `anchor` (an op of the function, which moves into the region) and the op that
+  // `follow` creates from its result and the region's arguments for `others`.
+  Op *fuse(OpKind kind, std::vector<Value *> operands, Attributes attributes,
+           std::vector<Value *> others,
+           const std::function<Value *(Builder &, Value *, const std::vector<Value *> &)> &follow) {
+    std::vector<Value *> all;
+    for (const std::vector<Value *> &list : {operands, others})
+      for (Value *value : list)
+        if (value)
+          all.push_back(value);
+    Builder builder(module_, function_.body);
+    return builder.createOp(OpKind::Fused, all, {}, [&](Op &fused) -> Expected<void> {
+      Block &body = fused.region(0);
+      for (Value *value : all)
+        body.addArgument(value->type);
+      unsigned next = 0;
+      std::vector<Value *> inner, rest;
+      for (Value *value : operands)
+        inner.push_back(value ? body.argument(next++) : nullptr);
+      for (size_t i = 0; i < others.size(); ++i)
+        rest.push_back(body.argument(next++));
+      Builder inside(module_, body);
+      Value *result = inside.createOp(kind, inner, std::move(attributes))->result();
+      inside.yield(std::vector<Value *>{follow(inside, result, rest)});
+      return {};
+    });
+  }
+
   // Makes the op's result an output of the function and notes what it should be.
   void expect(Op *op, std::vector<double> logical, std::vector<int> order, std::string what) {
     Value *value = op->result();
@@ -412,6 +440,95 @@ TEST_P(NativeContraction, IntegerConvIsExact) {
       makeDepthwise(h, c);
     }
     addConv(h, c);
+  }
+  h.runAndCompare(target_);
+}
+
+// relu(conv(x, w) + residual) * scale per channel.
+TEST_P(NativeContraction, FusedOpsFollowConv) {
+  Harness h(10);
+  for (int i = 0; i < 30; ++i) {
+    ConvCase c = randomConv(h, 2, i % 5 == 4);
+    c.bias = false;
+    if (i % 5 == 3) {
+      c.channelsLast = true;
+      makeDepthwise(h, c);
+    }
+    auto order = c.channelsLast ? channelsLast(4) : std::vector<int>{};
+    auto x = h.argument(c.dtype, c.x, order);
+    auto w = h.constant(c.dtype, c.w);
+    Dims y{c.x[0], c.outputPadding.empty() ? c.w[0] : c.w[1] * c.group};
+    for (size_t d = 0; d < 2; ++d) {
+      int64_t reach = (c.w[d + 2] - 1) * c.dilations[d] + 1, pads = c.pads[d] + c.pads[2 + d];
+      y.push_back(c.outputPadding.empty()
+                      ? (c.x[d + 2] + pads - reach) / c.strides[d] + 1
+                      : (c.x[d + 2] - 1) * c.strides[d] + c.outputPadding[d] + reach - pads);
+    }
+    auto residual = h.argument(c.dtype, y, i % 2 ? order : std::vector<int>{});
+    auto scale = h.constant(c.dtype, {y[1], 1, 1});
+    Attributes attributes{
+        {"strides", c.strides}, {"dilations", c.dilations}, {"pads", c.pads}, {"group", c.group}};
+    if (!c.outputPadding.empty())
+      attributes["output_padding"] = c.outputPadding;
+    // A chain that is long enough for the epilogue's loop in every other case.
+    int repeats = i % 2 ? 12 : 1;
+    Op *op = h.fuse(c.outputPadding.empty() ? OpKind::Conv : OpKind::ConvTranspose,
+                    {x.value, w.value}, attributes, {residual.value, scale.value},
+                    [&](Builder &b, Value *sum, const std::vector<Value *> &others) {
+                      for (int r = 0; r < repeats; ++r)
+                        sum = b.create(OpKind::Add, {sum, others[0]});
+                      sum = b.create(OpKind::Relu, {sum});
+                      return b.create(OpKind::Mul, {sum, others[1]});
+                    });
+    auto expected = naiveConv(c, x.logical, w.logical, {}, y);
+    Dims index(4, 0);
+    do {
+      auto at = static_cast<size_t>(flat(index, y));
+      expected[at] = std::max(0.0, expected[at] + repeats * residual.logical[at]) *
+                     scale.logical[static_cast<size_t>(index[1])];
+    } while (next(index, y));
+    h.expect(op, std::move(expected), order,
+             "fused " + str(c.x) + " * " + str(c.w) + " g" + std::to_string(c.group));
+  }
+  h.runAndCompare(target_);
+}
+
+// clamp(round(sum * multiplier) + zero point), with a multiplier for each channel.
+TEST_P(NativeContraction, RequantizeFollowsIntegerConv) {
+  Harness h(11);
+  for (int i = 0; i < 12; ++i) {
+    ConvCase c = randomConv(h, 2, false);
+    makeNarrow(h, c);
+    c.bias = false;
+    c.constantWeights = true;
+    auto order = c.channelsLast ? channelsLast(4) : std::vector<int>{};
+    auto x = h.argument(c.dtype, c.x, order);
+    auto w = h.constant(c.weightType, c.w);
+    auto xZero = h.constant(c.dtype, {}, {static_cast<double>(c.xZero)});
+    auto wZero = h.constant(c.weightType, {}, {static_cast<double>(c.wZero)});
+    std::vector<double> multipliers;
+    for (int64_t m = 0; m < c.w[0]; ++m)
+      multipliers.push_back(std::ldexp(1.0, static_cast<int>(h.uniform(-8, -4))));
+    auto multiplier = h.constant(DType::F32, {c.w[0]}, multipliers);
+    Op *op = h.fuse(
+        OpKind::Conv, {x.value, w.value, nullptr, xZero.value, wZero.value},
+        {{"strides", c.strides}, {"dilations", c.dilations}, {"pads", c.pads}, {"group", c.group}},
+        {multiplier.value}, [&](Builder &b, Value *sum, const std::vector<Value *> &others) {
+          return b.create(OpKind::Requantize, {sum, others[0]},
+                          {{"zero_point", int64_t{3}},
+                           {"low", int64_t{0}},
+                           {"high", int64_t{255}},
+                           {"to", DType::U8}});
+        });
+    const Dims &y = op->result()->dims();
+    auto expected = naiveConv(c, x.logical, w.logical, {}, y);
+    Dims index(4, 0);
+    do {
+      auto at = static_cast<size_t>(flat(index, y));
+      double scaled = std::nearbyint(expected[at] * multipliers[static_cast<size_t>(index[1])]);
+      expected[at] = std::clamp(scaled + 3, 0.0, 255.0);
+    } while (next(index, y));
+    h.expect(op, std::move(expected), order, "requantized " + str(c.x) + " * " + str(c.w));
   }
   h.runAndCompare(target_);
 }

@@ -1,6 +1,7 @@
 #include "backends/native/contraction/Epilogue.h"
 #include "backends/native/contraction/Convert.h"
 #include "backends/native/elementwise/Elementwise.h"
+#include "backends/native/elementwise/Numeric.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -81,8 +82,9 @@ public:
     };
     for (const Addend &addend : epilogue.addends)
       point(addend.access);
-    for (const auto &[value, access] : epilogue.leaves)
-      point(access);
+    for (const auto &[value, leaf] : epilogue.leaves)
+      if (!leaf.scalar && !leaf.isTable)
+        point(leaf.access);
     for (const Access &result : epilogue.results)
       point(result);
   }
@@ -96,8 +98,9 @@ public:
     };
     for (const Addend &addend : epilogue_.addends)
       visit(addend.access);
-    for (const auto &[value, access] : epilogue_.leaves)
-      visit(access);
+    for (const auto &[value, leaf] : epilogue_.leaves)
+      if (!leaf.scalar && !leaf.isTable)
+        visit(leaf.access);
   }
 
   void finish(const Product &product, llvm::Value *sum, const TilePart &part, llvm::Value *y,
@@ -126,7 +129,7 @@ public:
     if (epilogue_.fused)
       yielded = emitRegion(
           e_, epilogue_.fused->region(0), part.lanes, {{epilogue_.anchor->result(), value}},
-          [&](const Value &leaf) { return get(epilogue_.leaves.at(&leaf), part, y, x); });
+          [&](const Value &value) { return leaf(epilogue_.leaves.at(&value), part, y, x); });
     for (size_t i = 0; i < yielded.size(); ++i)
       store(epilogue_.results[i], yielded[i], part, y, x);
   }
@@ -146,6 +149,14 @@ private:
     return access.column() == 1
                ? loadElements(e_, access.dtype, at, part.lanes, part.active)
                : gatherElements(e_, access.dtype, at, access.column(), part.lanes, part.active);
+  }
+
+  llvm::Value *leaf(const Leaf &leaf, const TilePart &part, llvm::Value *y, llvm::Value *x) {
+    if (leaf.isTable)
+      return e_.arg(leaf.access.arg);
+    if (leaf.scalar)
+      return e_.splat(constantElement(e_, *leaf.scalar, 0), part.lanes);
+    return get(leaf.access, part, y, x);
   }
 
   llvm::Value *get(const Access &access, const TilePart &part, llvm::Value *y, llvm::Value *x) {
@@ -231,6 +242,25 @@ static std::string describe(const Attribute &attribute) {
       attribute);
 }
 
+static std::string hexOf(const Tensor &tensor) {
+  std::string out(name(tensor.dtype()));
+  for (size_t i = 0; i < tensor.bytes(); ++i)
+    out += fmt::format("{:02x}", static_cast<unsigned>(tensor.raw()[i]));
+  return out;
+}
+
+std::vector<Access *> Epilogue::accesses() {
+  std::vector<Access *> out;
+  for (Addend &addend : addends)
+    out.push_back(&addend.access);
+  for (auto &[value, leaf] : leaves)
+    if (!leaf.scalar && !leaf.isTable)
+      out.push_back(&leaf.access);
+  for (Access &result : results)
+    out.push_back(&result);
+  return out;
+}
+
 std::string Epilogue::str() const {
   std::string out = fmt::format("alpha={} as={}", alpha, edgecc::name(anchorType));
   for (const Addend &addend : addends)
@@ -253,8 +283,11 @@ std::string Epilogue::str() const {
         out += fmt::format("{}{}", number(op->result(i)), op->result(i)->type.str());
     }
     for (const auto &argument : fused->region(0).arguments())
-      if (auto it = leaves.find(argument.get()); it != leaves.end())
-        out += fmt::format(" {}:{}", numbers[argument.get()], it->second.str());
+      if (auto it = leaves.find(argument.get()); it != leaves.end()) {
+        const Leaf &leaf = it->second;
+        std::string what = leaf.scalar ? hexOf(*leaf.scalar) : leaf.access.str();
+        out += fmt::format(" {}:{}", numbers[argument.get()], what);
+      }
   }
   for (const Access &result : results)
     out += " >" + result.str();

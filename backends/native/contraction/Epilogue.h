@@ -4,6 +4,7 @@
 
 #include "backends/native/contraction/MicroKernel.h"
 #include "backends/native/contraction/Tiling.h"
+#include "ir/Tensor.h"
 
 namespace edgecc::native {
 
@@ -29,6 +30,14 @@ struct Position {
 // The element of `access` at `position`.
 llvm::Value *pointerAt(KernelEmitter &e, const Access &access, const Position &position);
 
+// A value that the element-wise ops of a region read: elements; the same constant everywhere; or a
+// table that they index themselves.
+struct Leaf {
+  Access access;
+  std::shared_ptr<const Tensor> scalar; // null: not a constant
+  bool isTable = false;                 // access.arg points to it
+};
+
 struct Addend {
   Access access;
   double scale = 1;
@@ -41,8 +50,11 @@ struct Epilogue {
   DType anchorType = DType::F32; // the anchor's result
   const Op *fused = nullptr;     // null: the anchor alone
   const Op *anchor = nullptr;
-  std::map<const Value *, Access> leaves; // region values that the element-wise ops read
-  std::vector<Access> results;            // one for each yielded value
+  std::map<const Value *, Leaf> leaves; // by the region's value
+  std::vector<Access> results;          // one for each yielded value
+
+  // Everything that is addressed by the iteration space.
+  std::vector<Access *> accesses();
 
   std::string str() const;
 };

@@ -1,5 +1,6 @@
 #include "backends/native/contraction/Operands.h"
 #include "backends/native/elementwise/Elementwise.h"
+#include "backends/native/loops/Planning.h"
 
 namespace edgecc::native {
 
@@ -23,40 +24,57 @@ unsigned Planner::addWeights(std::span<const std::byte> bytes) {
   return static_cast<unsigned>(args.size() - 1);
 }
 
-Access Planner::access(const Value &value, const std::vector<LogicalAxis> &axes,
-                       size_t iterationAxes, std::optional<size_t> axis) {
+// Element strides over the iteration space from those over the result's logical axes.
+static Access accessOf(const std::vector<LogicalAxis> &axes, size_t iterationAxes,
+                       const Dims &strides, int64_t &offset) {
   Access out;
-  out.dtype = value.type.dtype;
   out.strides.assign(iterationAxes, 0);
-  Dims strides = stridesOf(value);
-  int64_t offset = 0;
-  size_t rank = value.dims().size();
-  for (size_t i = 0; i < rank; ++i) {
-    if (value.dims()[i] == 1)
-      continue;
-    const LogicalAxis &logical = axes[axis ? *axis : axes.size() - rank + i];
-    offset += logical.offset * strides[i];
-    for (auto [iteration, coefficient] : logical.terms)
+  for (size_t i = 0; i < axes.size(); ++i) {
+    offset += axes[i].offset * strides[i];
+    for (auto [iteration, coefficient] : axes[i].terms)
       out.strides[iteration] += coefficient * strides[i];
   }
+  return out;
+}
+
+Access Planner::access(const Value &value, const std::vector<LogicalAxis> &axes,
+                       size_t iterationAxes, std::optional<size_t> axis) {
+  Dims own = stridesOf(value), strides(axes.size(), 0);
+  size_t rank = value.dims().size();
+  for (size_t i = 0; i < rank; ++i)
+    if (value.dims()[i] != 1)
+      strides[axis ? *axis : axes.size() - rank + i] = own[i];
+  int64_t offset = 0;
+  Access out = accessOf(axes, iterationAxes, strides, offset);
+  out.dtype = value.type.dtype;
   out.arg = addArg(value, offset);
   return out;
 }
 
-// The axis that a per-axis operand of a quantisation op belongs to.
-static std::optional<size_t> axisOf(const Value &argument) {
-  for (const Use &use : argument.uses())
-    switch (use.user->kind()) {
-    case OpKind::Requantize:
-    case OpKind::QuantizeLinear:
-    case OpKind::DequantizeLinear:
-      if (use.operand > 0)
-        return static_cast<size_t>(use.user->integer("axis"));
-      break;
-    default:
-      break;
-    }
-  return {};
+Expected<Leaf> Planner::leaf(const Op &user, unsigned operand, const std::vector<LogicalAxis> &axes,
+                             size_t iterationAxes) {
+  const Value *value = outside(user.operand(operand));
+  Leaf out;
+  const Tensor *constant = constantOf(value);
+  if (isPointerOperand(user, operand)) {
+    out.isTable = true;
+    out.access.arg = addArg(*value);
+    return out;
+  }
+  if (constant && constant->elements() == 1) {
+    out.scalar = std::make_shared<const Tensor>(*constant);
+    return out;
+  }
+  auto strides = elementwiseStrides(user, operand, stridesOf(*value), axes.size());
+  if (!strides)
+    return error("an operand of the fused " + std::string(user.name()) +
+                     " is not indexed like the result",
+                 op.location);
+  int64_t offset = 0;
+  out.access = accessOf(axes, iterationAxes, *strides, offset);
+  out.access.dtype = value->type.dtype;
+  out.access.arg = addArg(*value, offset);
+  return out;
 }
 
 Expected<Epilogue> Planner::epilogue(const std::vector<LogicalAxis> &axes, size_t iterationAxes) {
@@ -75,19 +93,17 @@ Expected<Epilogue> Planner::epilogue(const std::vector<LogicalAxis> &axes, size_
     return out;
   out.fused = &op;
   for (const auto &inner : op.region(0).ops()) {
-    if (inner.get() == &anchor || inner->kind() == OpKind::Yield)
+    if (inner.get() == &anchor || inner->kind() == OpKind::Yield || inner->kind() == OpKind::Param)
       continue;
-    if (!isElementwiseEmittable(*inner))
+    if (!isElementwiseEmittable(*inner) || inner->result()->dims() != dims)
       return error("no vector code for a fused " + std::string(inner->name()), op.location);
-    for (const Value *value : inner->operands()) {
+    for (unsigned i = 0; i < inner->numOperands(); ++i) {
+      const Value *value = inner->operand(i);
       if (!value || (value->definingOp() && value->definingOp()->kind() != OpKind::Param) ||
           out.leaves.count(value))
         continue;
-      const Value *source = outside(value);
-      std::optional<size_t> axis = source->dims().size() == 1 ? axisOf(*value) : std::nullopt;
-      if (source->dims().size() > dims.size())
-        return error("a fused operand has more axes than the result", op.location);
-      out.leaves.emplace(value, access(*source, axes, iterationAxes, axis));
+      EDGECC_TRY(read, leaf(*inner, i, axes, iterationAxes));
+      out.leaves.emplace(value, std::move(read));
     }
   }
   return out;

@@ -39,6 +39,10 @@ public:
   Access access(const Value &value, const std::vector<LogicalAxis> &axes, size_t iterationAxes,
                 std::optional<size_t> axis = {});
 
+  // What operand `operand` of `user`, an element-wise op of the region, reads.
+  Expected<Leaf> leaf(const Op &user, unsigned operand, const std::vector<LogicalAxis> &axes,
+                      size_t iterationAxes);
+
   // Fills everything but alpha and the addends. Fails if the region's results do not have the
   // anchor's shape.
   Expected<Epilogue> epilogue(const std::vector<LogicalAxis> &axes, size_t iterationAxes);

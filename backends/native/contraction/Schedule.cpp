@@ -24,18 +24,6 @@ int64_t Contraction::depth() const {
 
 // --- collapse ---
 
-// Every operand that the epilogue addresses.
-static std::vector<Access *> accesses(Epilogue &epilogue) {
-  std::vector<Access *> out;
-  for (Addend &addend : epilogue.addends)
-    out.push_back(&addend.access);
-  for (auto &[value, access] : epilogue.leaves)
-    out.push_back(&access);
-  for (Access &result : epilogue.results)
-    out.push_back(&result);
-  return out;
-}
-
 static bool isPlainRow(const Window &window) { return window.taps == 1 && window.pad == 0; }
 
 // y joins x: line y + 1 continues where line y ends, for all operands.
@@ -46,7 +34,7 @@ static bool joinLines(Contraction &c) {
   if (!isPlainRow(y) || !isPlainRow(x) || y.needsPadding(c.rowsY) || x.needsPadding(c.rowsX) ||
       (c.rowsX > 1 && y.step * y.stride != c.rowsX * x.step * x.stride))
     return false;
-  auto all = accesses(c.epilogue);
+  auto all = c.epilogue.accesses();
   for (const Access *access : all)
     if (c.rowsX > 1 && access->y() != c.rowsX * access->x())
       return false;
@@ -77,7 +65,7 @@ static bool lowerOuterAxis(Contraction &c) {
   if (c.rowsX > 1 && stride != c.rowsX * x.step * x.stride)
     return false;
   size_t axis = c.outer.size() - 1;
-  auto all = accesses(c.epilogue);
+  auto all = c.epilogue.accesses();
   for (const Access *access : all)
     if (c.rowsX > 1 && access->strides[axis] != c.rowsX * access->x())
       return false;
@@ -100,7 +88,7 @@ static void dropUnitAxes(Contraction &c) {
     at(c.outer);
     at(c.left.outer);
     at(c.right.outer);
-    for (Access *access : accesses(c.epilogue))
+    for (Access *access : c.epilogue.accesses())
       at(access->strides);
   }
 }
