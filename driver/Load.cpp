@@ -79,7 +79,7 @@ Expected<std::unique_ptr<Module>> loadModule(const std::filesystem::path &path,
   import.warnings = &warnings;
   auto module = importOnnxFile(path, import);
   for (const Diagnostic &warning : warnings)
-    fmt::print(stderr, "warning: {}\n", warning.str());
+    fmt::print(stderr, "edgecc: warning: {}\n", warning.str());
   return module;
 }
 
