@@ -1,4 +1,5 @@
 #include "backends/native/MemoryFunctions.h"
+#include "backends/native/support/Bitcode.h"
 #include "backends/native/Native.h"
 #include "backends/native/Steps.h"
 
@@ -128,6 +129,7 @@ static void emitKernel(llvm::Module &module, const Kernel &kernel, const std::st
   KernelEmitter emitter(*function, target, static_cast<unsigned>(kernel.args.size()));
   kernel.emit(emitter);
   emitter.b.CreateRetVoid();
+  linkSupport(module, target);
   assert(!verifyFunction(*function, &errs()) && "kernel emission made invalid LLVM IR");
 }
 

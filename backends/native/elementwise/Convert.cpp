@@ -12,11 +12,11 @@ namespace {
 struct NarrowFormat {
   unsigned mantissaBits;
   int bias;
-  unsigned largest;     // magnitude bits of the largest finite number
-  unsigned signBit;     // its position
-  bool hasInfinity;     // the code after `largest`; codes beyond it are NaN
-  bool unsignedZero;    // the sign bit alone is NaN, and nothing else is
-  unsigned nan;         // magnitude bits of the quiet NaN that is produced
+  unsigned largest;  // magnitude bits of the largest finite number
+  unsigned signBit;  // its position
+  bool hasInfinity;  // the code after `largest`; codes beyond it are NaN
+  bool unsignedZero; // the sign bit alone is NaN, and nothing else is
+  unsigned nan;      // magnitude bits of the quiet NaN that is produced
 };
 
 NarrowFormat formatOf(DType dtype) {
@@ -50,14 +50,13 @@ public:
     uint64_t signMask = uint64_t{1} << format.signBit;
     llvm::Value *magnitude = b_.CreateAnd(code, constant(signMask - 1));
     unsigned shift = 23 - format.mantissaBits;
-    llvm::Value *normal =
-        b_.CreateAdd(b_.CreateShl(magnitude, shift),
-                     constant(static_cast<uint64_t>(127 - format.bias) << 23));
+    llvm::Value *normal = b_.CreateAdd(b_.CreateShl(magnitude, shift),
+                                       constant(static_cast<uint64_t>(127 - format.bias) << 23));
     // Subnormal codes count multiples of the smallest number.
     llvm::Value *tiny = b_.CreateFMul(
         b_.CreateSIToFP(magnitude, f32_),
-        llvm::ConstantFP::get(f32_, std::ldexp(1.0, 1 - format.bias -
-                                                        static_cast<int>(format.mantissaBits))));
+        llvm::ConstantFP::get(
+            f32_, std::ldexp(1.0, 1 - format.bias - static_cast<int>(format.mantissaBits))));
     llvm::Value *isNormal =
         b_.CreateICmpUGE(magnitude, constant(uint64_t{1} << format.mantissaBits));
     llvm::Value *bits = b_.CreateSelect(isNormal, normal, b_.CreateBitCast(tiny, i32_));
@@ -92,10 +91,10 @@ public:
     unsigned shift = 23 - format.mantissaBits;
     uint64_t rebase = static_cast<uint64_t>(127 - format.bias) << 23;
     llvm::Value *odd = b_.CreateAnd(b_.CreateLShr(magnitude, shift), constant(1));
-    llvm::Value *normal = b_.CreateLShr(
-        b_.CreateAdd(b_.CreateSub(magnitude, constant(rebase)),
-                     b_.CreateAdd(odd, constant((uint64_t{1} << (shift - 1)) - 1))),
-        shift);
+    llvm::Value *normal =
+        b_.CreateLShr(b_.CreateAdd(b_.CreateSub(magnitude, constant(rebase)),
+                                   b_.CreateAdd(odd, constant((uint64_t{1} << (shift - 1)) - 1))),
+                      shift);
     // Below the smallest normal number the code is the value in units of the smallest number;
     // adding 2^23 in those units rounds it. The scale is exact: f32 has exponents to spare.
     double unit = std::ldexp(1.0, format.bias - 1 + static_cast<int>(format.mantissaBits));
@@ -105,8 +104,7 @@ public:
         b_.CreateBitCast(b_.CreateFAdd(scaled, llvm::ConstantFP::get(f32_, 0x1p23)), i32_),
         constant(0x4b000000));
     llvm::Value *smallestNormal = constant(static_cast<uint64_t>(128 - format.bias) << 23);
-    llvm::Value *code =
-        b_.CreateSelect(b_.CreateICmpULT(magnitude, smallestNormal), tiny, normal);
+    llvm::Value *code = b_.CreateSelect(b_.CreateICmpULT(magnitude, smallestNormal), tiny, normal);
     llvm::Value *isNaN = b_.CreateICmpUGT(magnitude, constant(0x7f800000));
     bool saturates = saturate && format.signBit < 15; // f16 goes to infinity
     // What infinity and too large values become.
@@ -166,10 +164,10 @@ public:
     llvm::Value *mantissa = b_.CreateAnd(bits, constant(0x7fffff));
     llvm::Value *threshold = b_.CreateSelect(b_.CreateICmpEQ(exponent, constant(0)),
                                              constant(0x600000), constant(0x400000));
-    llvm::Value *code = b_.CreateAdd(
-        exponent, b_.CreateZExt(b_.CreateICmpUGE(mantissa, threshold), i32_));
-    code = b_.CreateSelect(b_.CreateICmpUGT(code, constant(0xfe)),
-                           constant(saturate ? 0xfe : 0xff), code);
+    llvm::Value *code =
+        b_.CreateAdd(exponent, b_.CreateZExt(b_.CreateICmpUGE(mantissa, threshold), i32_));
+    code = b_.CreateSelect(b_.CreateICmpUGT(code, constant(0xfe)), constant(saturate ? 0xfe : 0xff),
+                           code);
     code = b_.CreateSelect(b_.CreateICmpUGE(bits, constant(0x7f800000)), constant(0xff), code);
     return b_.CreateSelect(b_.CreateICmpEQ(bits, constant(0x80000000)), constant(0), code);
   }
@@ -194,8 +192,7 @@ public:
 
   llvm::Value *fromCode(llvm::Value *code, DType dtype) {
     llvm::Type *integer = typeLike(b_.getIntNTy(bitWidth(dtype)), code);
-    return b_.CreateBitCast(b_.CreateTrunc(code, integer),
-                            typeLike(e_.scalarType(dtype), code));
+    return b_.CreateBitCast(b_.CreateTrunc(code, integer), typeLike(e_.scalarType(dtype), code));
   }
 
   // Any float to f32; exact but for f64, which rounds to odd if `forNarrow`.
@@ -279,8 +276,7 @@ llvm::Value *saturateToInteger(KernelEmitter &e, llvm::Value *value, DType to) {
   // the conversion defined in lanes that are not selected.
   llvm::Value *tooHigh = b.CreateFCmpOGE(number, floatLike(value, beyond));
   llvm::Value *tooLow = b.CreateFCmpOLE(number, floatLike(value, low));
-  llvm::Value *safe =
-      b.CreateSelect(b.CreateOr(tooHigh, tooLow), floatLike(value, 0.0), number);
+  llvm::Value *safe = b.CreateSelect(b.CreateOr(tooHigh, tooLow), floatLike(value, 0.0), number);
   llvm::Value *inside = isSigned(to) ? b.CreateFPToSI(safe, type) : b.CreateFPToUI(safe, type);
   unsigned lanes = lanesOf(value);
   inside = b.CreateSelect(tooHigh, highestValue(e, to, lanes), inside);

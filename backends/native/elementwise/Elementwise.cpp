@@ -168,10 +168,9 @@ static Value *parameterRegister(KernelEmitter &e, const Op &param, unsigned lane
   return e.splat(constantElement(e, param.parameter->content, 0), lanes);
 }
 
-std::vector<Value *>
-emitRegion(KernelEmitter &e, const Block &body, unsigned lanes,
-           std::map<const edgecc::Value *, Value *> known,
-           const std::function<Value *(const edgecc::Value &argument)> &leaf) {
+std::vector<Value *> emitRegion(KernelEmitter &e, const Block &body, unsigned lanes,
+                                std::map<const edgecc::Value *, Value *> known,
+                                const std::function<Value *(const edgecc::Value &argument)> &leaf) {
   auto registerOf = [&](const edgecc::Value *value) -> Value * {
     if (!value)
       return nullptr;

@@ -16,8 +16,8 @@ bool isPointerOperand(const Op &op, unsigned i);
 // The result of an element-wise op for `lanes` elements whose operands (null where absent) are
 // already in registers, each a vector of `lanes` elements (a scalar for 1 lane) of the operand's
 // scalarType. f16 and bf16 compute in f32 and round after each op, as the reference does.
-llvm::Value *emitElementwise(KernelEmitter &e, const Op &op,
-                             std::span<llvm::Value *const> operands, unsigned lanes);
+llvm::Value *emitElementwise(KernelEmitter &e, const Op &op, std::span<llvm::Value *const> operands,
+                             unsigned lanes);
 
 // Evaluates the element-wise ops of a Fused region. `known` maps values that are already in
 // registers (the anchor's results); `leaf` loads an argument of the region that is needed.

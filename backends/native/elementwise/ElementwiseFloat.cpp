@@ -190,8 +190,8 @@ Value *FloatEmitter::unary(const Op &op, Value *x) {
 Value *FloatEmitter::gelu(const Op &op, Value *x) {
   Value *half = b_.CreateFMul(x, c(0.5));
   if (!op.flag("tanh"))
-    return b_.CreateFMul(
-        half, b_.CreateFAdd(c(1), erf(b_.CreateFMul(x, c(0.70710678118654752440)))));
+    return b_.CreateFMul(half,
+                         b_.CreateFAdd(c(1), erf(b_.CreateFMul(x, c(0.70710678118654752440)))));
   Value *cube = b_.CreateFMul(b_.CreateFMul(x, x), x);
   Value *inner = b_.CreateFMul(e_.multiplyAdd(cube, c(0.044715), x), c(0.79788456080286535588));
   return b_.CreateFMul(half, b_.CreateFAdd(c(1), tanh(inner)));
@@ -214,8 +214,7 @@ Value *FloatEmitter::activation(const Op &op, Operands operands) {
   case OpKind::HardSigmoid:
     return clamp(b_.CreateFAdd(b_.CreateFMul(x, c(op.real("alpha"))), c(op.real("beta"))), 0, 1);
   case OpKind::HardSwish:
-    return b_.CreateFMul(
-        x, clamp(b_.CreateFAdd(b_.CreateFMul(x, c(1.0 / 6)), c(0.5)), 0, 1));
+    return b_.CreateFMul(x, clamp(b_.CreateFAdd(b_.CreateFMul(x, c(1.0 / 6)), c(0.5)), 0, 1));
   case OpKind::LeakyRelu:
     return negativePart(x, x, b_.CreateFMul(x, c(op.real("alpha"))));
   case OpKind::Mish:
@@ -229,9 +228,8 @@ Value *FloatEmitter::activation(const Op &op, Operands operands) {
   case OpKind::Shrink: {
     double lambda = op.real("lambda"), bias = op.real("bias");
     Value *low = b_.CreateFCmpOLT(x, c(-lambda)), *high = b_.CreateFCmpOGT(x, c(lambda));
-    return b_.CreateSelect(
-        low, b_.CreateFAdd(x, c(bias)),
-        b_.CreateSelect(high, b_.CreateFSub(x, c(bias)), c(0)));
+    return b_.CreateSelect(low, b_.CreateFAdd(x, c(bias)),
+                           b_.CreateSelect(high, b_.CreateFSub(x, c(bias)), c(0)));
   }
   case OpKind::Sigmoid:
     return sigmoid(x);
@@ -281,8 +279,8 @@ Value *FloatEmitter::remainder(const Op &op, Value *x, Value *y) {
   if (op.flag("fmod"))
     return r;
   Value *isNegative = b_.CreateFCmpOLT(r, c(0)), *divisorNegative = b_.CreateFCmpOLT(y, c(0));
-  Value *adjust = b_.CreateAnd(b_.CreateFCmpONE(r, c(0)),
-                               b_.CreateXor(isNegative, divisorNegative));
+  Value *adjust =
+      b_.CreateAnd(b_.CreateFCmpONE(r, c(0)), b_.CreateXor(isNegative, divisorNegative));
   return b_.CreateSelect(adjust, b_.CreateFAdd(r, y), r);
 }
 
@@ -313,6 +311,23 @@ Value *emitFloatOp(KernelEmitter &e, const Op &op, Operands x) {
   if (Value *value = emitter.activation(op, x))
     return value;
   return emitter.binary(op, x[0], x[1]);
+}
+
+static bool isWide(const Value *x) { return x->getType()->getScalarType()->isDoubleTy(); }
+
+Value *expOf(KernelEmitter &e, Value *x) {
+  return isWide(x) ? callScalar(e, "edgecc_support_exp", std::span<Value *const>(&x, 1))
+                   : math::exp(e, x);
+}
+
+Value *logOf(KernelEmitter &e, Value *x) {
+  return isWide(x) ? callScalar(e, "edgecc_support_log", std::span<Value *const>(&x, 1))
+                   : math::log(e, x);
+}
+
+Value *powOf(KernelEmitter &e, Value *x, Value *y) {
+  Value *operands[] = {x, y};
+  return isWide(x) ? callScalar(e, "edgecc_support_pow", operands) : math::pow(e, x, y);
 }
 
 } // namespace edgecc::native

@@ -68,8 +68,8 @@ private:
     Value *r = b_.CreateSRem(x, b_.CreateSelect(isTrivial, intLike(y, 1), y));
     if (signOfDividend)
       return r;
-    Value *adjust = b_.CreateAnd(b_.CreateICmpNE(r, intLike(r, 0)),
-                                 b_.CreateXor(isNegative(r), isNegative(y)));
+    Value *adjust =
+        b_.CreateAnd(b_.CreateICmpNE(r, intLike(r, 0)), b_.CreateXor(isNegative(r), isNegative(y)));
     return b_.CreateSelect(adjust, b_.CreateAdd(r, y), r);
   }
   Value *power(Value *x, Value *y, bool exponentSigned);
@@ -86,16 +86,14 @@ private:
 Value *IntegerEmitter::power(Value *x, Value *y, bool exponentSigned) {
   Value *one = intLike(x, 1);
   unsigned bits = y->getType()->getScalarSizeInBits();
-  Value *exponent = exponentSigned
-                        ? b_.CreateSelect(b_.CreateICmpSLT(y, intLike(y, 0)),
-                                          b_.CreateAnd(y, intLike(y, 1)), y)
-                        : y;
+  Value *exponent = exponentSigned ? b_.CreateSelect(b_.CreateICmpSLT(y, intLike(y, 0)),
+                                                     b_.CreateAnd(y, intLike(y, 1)), y)
+                                   : y;
   auto result = e_.loop(
       e_.i64(0), e_.i64(bits), 1, {one, x, exponent},
       [&](Value *, const std::vector<Value *> &state) -> std::vector<Value *> {
         Value *odd = b_.CreateICmpNE(b_.CreateAnd(state[2], intLike(y, 1)), intLike(y, 0));
-        Value *product =
-            b_.CreateSelect(odd, b_.CreateMul(state[0], state[1]), state[0]);
+        Value *product = b_.CreateSelect(odd, b_.CreateMul(state[0], state[1]), state[0]);
         return {product, b_.CreateMul(state[1], state[1]), b_.CreateLShr(state[2], 1)};
       },
       "pow");
@@ -158,8 +156,7 @@ Value *IntegerEmitter::emit(const Op &op, Operands x) {
     assert(op.kind() == OpKind::BitShift);
     Value *inside = b_.CreateICmpULT(x[1], intLike(x[1], bitWidth(dtype_)));
     Value *amount = b_.CreateSelect(inside, x[1], intLike(x[1], 0));
-    Value *shifted =
-        op.flag("left") ? b_.CreateShl(x[0], amount) : b_.CreateLShr(x[0], amount);
+    Value *shifted = op.flag("left") ? b_.CreateShl(x[0], amount) : b_.CreateLShr(x[0], amount);
     return b_.CreateSelect(inside, shifted, intLike(x[0], 0));
   }
   }

@@ -24,4 +24,9 @@ llvm::Value *emitQuantizedOp(KernelEmitter &e, const Op &op, Operands x, unsigne
 // Calls a freestanding C function of f64 arguments (support/Math.c) for every lane.
 llvm::Value *callScalar(KernelEmitter &e, const char *function, Operands x);
 
+// exp, log and pow in f32 or f64, by the type of x.
+llvm::Value *expOf(KernelEmitter &e, llvm::Value *x);
+llvm::Value *logOf(KernelEmitter &e, llvm::Value *x);
+llvm::Value *powOf(KernelEmitter &e, llvm::Value *x, llvm::Value *y);
+
 } // namespace edgecc::native

@@ -1,6 +1,7 @@
 // Exponentials, logarithms and what is made of them, in f32. Range reduction after Cody and Waite,
-// "Software Manual for the Elementary Functions" (1980); polynomials are minimax fits whose relative
-// error is below 2^-27. Bounds in units in the last place (ulp) are those that the tests assert.
+// "Software Manual for the Elementary Functions" (1980); polynomials are minimax fits whose
+// relative error is below 2^-27. Bounds in units in the last place (ulp) are those that the tests
+// assert.
 #include "backends/native/elementwise/Elementwise.h"
 #include "backends/native/elementwise/Numeric.h"
 
@@ -65,7 +66,8 @@ Value *expNormal(KernelEmitter &e, Value *x) {
 
 } // namespace
 
-// 1 ulp. Overflows to infinity above 88.7228; results below 2^-126 are subnormal, rounded once more.
+// 1 ulp. Overflows to infinity above 88.7228; results below 2^-126 are subnormal, rounded once
+// more.
 Value *exp(KernelEmitter &e, Value *x) {
   auto [n, r] = reduceExp(e, clamp(e, x, -105.0, 90.0));
   Value *y = e.b.CreateFAdd(expm1Reduced(e, r), floatLike(x, 1.0));
@@ -135,8 +137,8 @@ Value *log1p(KernelEmitter &e, Value *x) {
   Value *u = e.b.CreateFAdd(one, x);
   // The part of x that the sum lost; Moller's two-sum, since x may be larger than 1.
   Value *seen = e.b.CreateFSub(u, one);
-  Value *lost = e.b.CreateFAdd(e.b.CreateFSub(one, e.b.CreateFSub(u, seen)),
-                               e.b.CreateFSub(x, seen));
+  Value *lost =
+      e.b.CreateFAdd(e.b.CreateFSub(one, e.b.CreateFSub(u, seen)), e.b.CreateFSub(x, seen));
   Value *y = e.b.CreateFAdd(log(e, u), e.b.CreateFDiv(lost, u));
   Value *infinity = llvm::ConstantFP::getInfinity(x->getType());
   Value *isMinusOne = e.b.CreateFCmpOEQ(x, floatLike(x, -1.0));
@@ -164,22 +166,19 @@ Value *tanh(KernelEmitter &e, Value *x) {
   Value *small = e.multiplyAdd(e.b.CreateFMul(polynomial(e, x2, kP), x2), x, x);
   Value *limited = clamp(e, a, 0.0, 10.0); // tanh is 1 in f32 from 9.01
   Value *grown = expNormal(e, e.b.CreateFAdd(limited, limited));
-  Value *large =
-      e.b.CreateFSub(one, e.b.CreateFDiv(floatLike(x, 2.0), e.b.CreateFAdd(grown, one)));
+  Value *large = e.b.CreateFSub(one, e.b.CreateFDiv(floatLike(x, 2.0), e.b.CreateFAdd(grown, one)));
   return e.b.CreateSelect(e.b.CreateFCmpOLT(a, floatLike(x, 0.625)), small, copySign(e, large, x));
 }
 
 // 2 ulp. An odd polynomial below 1, else 1 - exp(q(|x|)) with q fitted to log(erfc).
 Value *erf(KernelEmitter &e, Value *x) {
-  static constexpr double kSmall[] = {1.1283791659137505,    -0.37612627135961824,
-                                      0.11283600176213995,   -0.026854444590123837,
-                                      0.005189535335993505,  -0.0008020841250712682,
-                                      7.889119437082064e-05};
-  static constexpr double kLarge[] = {0.00020436000730228443, -1.129661157653971,
-                                      -0.6330396111464629,    -0.10863899961905309,
-                                      0.025373557198370297,   -0.004282383333582305,
-                                      0.0004637882308657146,  -2.5314843782639725e-05,
-                                      2.5132913925010137e-07};
+  static constexpr double kSmall[] = {
+      1.1283791659137505,   -0.37612627135961824,   0.11283600176213995,  -0.026854444590123837,
+      0.005189535335993505, -0.0008020841250712682, 7.889119437082064e-05};
+  static constexpr double kLarge[] = {
+      0.00020436000730228443, -1.129661157653971,      -0.6330396111464629,
+      -0.10863899961905309,   0.025373557198370297,    -0.004282383333582305,
+      0.0004637882308657146,  -2.5314843782639725e-05, 2.5132913925010137e-07};
   Value *a = absolute(e, x);
   Value *one = floatLike(x, 1.0);
   Value *small = e.b.CreateFMul(polynomial(e, e.b.CreateFMul(x, x), kSmall), x);

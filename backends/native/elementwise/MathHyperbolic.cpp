@@ -67,8 +67,8 @@ namespace {
 // log2(x) in f64 to about 2^-48 for a positive normal double.
 Value *log2Wide(KernelEmitter &e, Value *x) {
   // log(m) = 2 s (1 + z q(z)), s = (m - 1) / (m + 1), z = s^2
-  static constexpr double kQ[] = {0.3333333333329331,  0.20000000026313283, 0.14285708533665084,
-                                  0.1111168821625102,  0.09061740256766884, 0.0841093042750965};
+  static constexpr double kQ[] = {0.3333333333329331, 0.20000000026313283, 0.14285708533665084,
+                                  0.1111168821625102, 0.09061740256766884, 0.0841093042750965};
   auto &b = e.b;
   Value *bits = b.CreateBitCast(x, typeLike(b.getInt64Ty(), x));
   Value *offset = intLike(bits, 0x3fe6a09e667f3bcd); // sqrt(1/2)
@@ -134,12 +134,11 @@ Value *pow(KernelEmitter &e, Value *x, Value *y) {
   Value *signedResult = b.CreateSelect(odd, copySign(e, magnitude, x), magnitude);
   Value *undefined = b.CreateAnd(b.CreateFCmpOLT(x, zero),
                                  b.CreateAnd(b.CreateNot(isInteger), b.CreateNot(isInfinite)));
-  signedResult =
-      b.CreateSelect(undefined, llvm::ConstantFP::getNaN(x->getType()), signedResult);
+  signedResult = b.CreateSelect(undefined, llvm::ConstantFP::getNaN(x->getType()), signedResult);
   signedResult = b.CreateSelect(b.CreateFCmpUNO(x, y), b.CreateFAdd(x, y), signedResult);
   // (-1)^inf = 1 like 1^anything.
-  Value *minusOneToInfinity = b.CreateAnd(b.CreateFCmpOEQ(a, one),
-                                          b.CreateFCmpOEQ(absolute(e, y), infinity));
+  Value *minusOneToInfinity =
+      b.CreateAnd(b.CreateFCmpOEQ(a, one), b.CreateFCmpOEQ(absolute(e, y), infinity));
   Value *isOne = b.CreateOr(b.CreateFCmpOEQ(x, one), b.CreateFCmpOEQ(y, zero));
   return b.CreateSelect(b.CreateOr(isOne, minusOneToInfinity), one, signedResult);
 }

@@ -55,8 +55,7 @@ Value *isOdd(KernelEmitter &e, Value *index) {
 Value *sineOfQuadrant(KernelEmitter &e, Value *r, Value *index) {
   auto &b = e.b;
   Value *y = b.CreateSelect(isOdd(e, index), cosReduced(e, r), sinReduced(e, r));
-  Value *negative =
-      b.CreateICmpNE(b.CreateAnd(index, intLike(index, 2)), intLike(index, 0));
+  Value *negative = b.CreateICmpNE(b.CreateAnd(index, intLike(index, 2)), intLike(index, 0));
   return b.CreateSelect(negative, b.CreateFNeg(y), y);
 }
 
@@ -117,8 +116,7 @@ Value *asin(KernelEmitter &e, Value *x) {
   Value *twice = b.CreateFAdd(angle, angle);
   // pi/2 in two parts: its rounding error would show in the difference.
   constexpr double kHigh = 0x1.921fb6p0, kLow = kPi / 2 - kHigh;
-  Value *complement =
-      b.CreateFSub(floatLike(x, kHigh), b.CreateFSub(twice, floatLike(x, kLow)));
+  Value *complement = b.CreateFSub(floatLike(x, kHigh), b.CreateFSub(twice, floatLike(x, kLow)));
   return copySign(e, b.CreateSelect(large, complement, angle), x);
 }
 
@@ -129,12 +127,12 @@ Value *acos(KernelEmitter &e, Value *x) {
   Value *twice = b.CreateFAdd(angle, angle);
   Value *negative = b.CreateFCmpOLT(x, floatLike(x, 0.0));
   constexpr double kHalfHigh = 0x1.921fb6p0, kHalfLow = kPi / 2 - kHalfHigh;
-  Value *fromPi = b.CreateFSub(floatLike(x, 2 * kHalfHigh),
-                               b.CreateFSub(twice, floatLike(x, 2 * kHalfLow)));
+  Value *fromPi =
+      b.CreateFSub(floatLike(x, 2 * kHalfHigh), b.CreateFSub(twice, floatLike(x, 2 * kHalfLow)));
   Value *whenLarge = b.CreateSelect(negative, fromPi, twice);
   Value *signedAngle = copySign(e, angle, x);
-  Value *whenSmall = b.CreateFSub(floatLike(x, kHalfHigh),
-                                  b.CreateFSub(signedAngle, floatLike(x, kHalfLow)));
+  Value *whenSmall =
+      b.CreateFSub(floatLike(x, kHalfHigh), b.CreateFSub(signedAngle, floatLike(x, kHalfLow)));
   return b.CreateSelect(large, whenLarge, whenSmall);
 }
 
@@ -145,12 +143,11 @@ Value *atan(KernelEmitter &e, Value *x) {
   auto &b = e.b;
   Value *a = absolute(e, x), *one = floatLike(x, 1.0), *zero = floatLike(x, 0.0);
   Value *large = b.CreateFCmpOGT(a, floatLike(x, 2.414213562373095));
-  Value *middle = b.CreateAnd(b.CreateFCmpOGT(a, floatLike(x, 0.4142135623730950)),
-                              b.CreateNot(large));
-  Value *numerator = b.CreateSelect(
-      large, floatLike(x, -1.0), b.CreateSelect(middle, b.CreateFSub(a, one), a));
-  Value *denominator =
-      b.CreateSelect(large, a, b.CreateSelect(middle, b.CreateFAdd(a, one), one));
+  Value *middle =
+      b.CreateAnd(b.CreateFCmpOGT(a, floatLike(x, 0.4142135623730950)), b.CreateNot(large));
+  Value *numerator =
+      b.CreateSelect(large, floatLike(x, -1.0), b.CreateSelect(middle, b.CreateFSub(a, one), a));
+  Value *denominator = b.CreateSelect(large, a, b.CreateSelect(middle, b.CreateFAdd(a, one), one));
   Value *t = b.CreateFDiv(numerator, denominator);
   constexpr double kHigh = 0x1.921fb6p0, kLow = kPi / 2 - kHigh;
   Value *high = b.CreateSelect(large, floatLike(x, kHigh),

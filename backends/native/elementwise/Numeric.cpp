@@ -65,8 +65,8 @@ llvm::Value *roundDown(KernelEmitter &e, llvm::Value *x) {
   if (hasRounding(e))
     return e.b.CreateUnaryIntrinsic(llvm::Intrinsic::floor, x);
   llvm::Value *near = roundEven(e, x);
-  llvm::Value *low = e.b.CreateSelect(e.b.CreateFCmpOGT(near, x),
-                                      e.b.CreateFSub(near, floatLike(x, 1.0)), near);
+  llvm::Value *low =
+      e.b.CreateSelect(e.b.CreateFCmpOGT(near, x), e.b.CreateFSub(near, floatLike(x, 1.0)), near);
   return copySign(e, low, x);
 }
 
