@@ -15,7 +15,8 @@ void registerBuiltinPasses(Registry &registry) {
                 foldConstants,
                 {{"max-bytes", int64_t{1} << 20, "results up to this size are always folded"},
                  {"max-growth", int64_t{2},
-                  "larger results are folded up to this many times the size of their operands"}}});
+                  "larger results are folded up to this many times the size of their operands"},
+                 {"dequantize", false, "also fold the DequantizeLinear of a constant tensor"}}});
 
   registry.add(
       {"image-input",
@@ -47,12 +48,21 @@ void registerBuiltinPasses(Registry &registry) {
        {}});
 
   // lower/
+  registry.add({"widen-half",
+                "Computes f16 and bf16 values in f32 between a model's inputs and outputs.",
+                widenHalf,
+                {}});
   registry.add(
       {"decompose-recurrent",
        "Turns LSTM, GRU and RNN into matrix products and element-wise ops, unrolled or in a "
        "Scan.",
        decomposeRecurrent,
        {{"max-unrolled", int64_t{64}, "longer sequences become a Scan"}}});
+  registry.add({"lower-quantized",
+                "Turns dequantize-op-quantize into integer contractions with Requantize, integer "
+                "data movement and tables.",
+                lowerQuantized,
+                {}});
   registry.add({"choose-layout",
                 "Orders the axes of every value in memory: channels innermost around convolutions, "
                 "with a Reorder only where an op needs another order than its operand has.",

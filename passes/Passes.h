@@ -15,6 +15,7 @@ Expected<void> foldPad(Module &module, PassContext &context);
 Expected<void> compileImageInput(Module &module, PassContext &context);
 
 // lower/
+Expected<void> widenHalf(Module &module, PassContext &context);
 Expected<void> decomposeRecurrent(Module &module, PassContext &context);
 Expected<void> lowerQuantized(Module &module, PassContext &context);
 Expected<void> chooseLayout(Module &module, PassContext &context);

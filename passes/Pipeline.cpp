@@ -1,10 +1,16 @@
 #include "passes/Pipeline.h"
 
+#include <cassert>
+
 namespace edgecc {
 
 PassList buildPipeline(const Registry &registry, const PipelineOptions &options) {
   PassList passes;
-  auto add = [&](std::string_view name) { passes.push_back(registry.call(name)); };
+  auto add = [&](std::string_view call) {
+    auto parsed = registry.parse(call);
+    assert(parsed && "the pipeline names passes and options that exist");
+    passes.push_back(std::move(parsed->front()));
+  };
 
   // --- canonicalize: the same function, with fewer and simpler ops ---
   add("fold");            // constants first: the rules below look for them
@@ -20,8 +26,12 @@ PassList buildPipeline(const Registry &registry, const PipelineOptions &options)
     return passes;
 
   // --- lower: towards the machine ---
+  add("widen-half");          // no CPU target has fast f16 arithmetic yet
   add("decompose-recurrent"); // LSTM, GRU and RNN
-  add("fold");                // their weights
+  add("lower-quantized");     // integer arithmetic
+  // Their weights, and the quantised weights that floating-point ops use; f32 is 8 times as large
+  // as 4 bits.
+  add("fold{dequantize=true,max-growth=8}");
   add("simplify");
   add("cse");
   add("dead-code");

@@ -66,12 +66,13 @@ Expected<void> foldConstants(Module &module, PassContext &context) {
   if (!context.executor)
     return error("constant folding needs an executor");
   Limits limits{context.options.integer("max-bytes"), context.options.integer("max-growth")};
+  bool dequantizes = context.options.flag("dequantize");
   for (const auto &function : module.functions()) {
     std::vector<Block *> blocks;
     forEachBlock(function->body, [&](Block &block) { blocks.push_back(&block); });
     for (Block *block : blocks)
       for (Op *op : block->snapshot()) {
-        if (!isFoldable(*op, limits) || keepsQuantisation(*op))
+        if (!isFoldable(*op, limits) || (keepsQuantisation(*op) && !dequantizes))
           continue;
         // A bounded result becomes static here; its users were typed for the bound.
         bool isStatic = true;

@@ -137,6 +137,11 @@ private:
     return yields;
   }
 
+  // Ends in more bytes than it reads: better the first op of its user's group.
+  static bool widens(const Op &op) {
+    return op.kind() == OpKind::DequantizeLinear && bitWidth(op.operand(0)->type.dtype) < 32;
+  }
+
   void grow(Op *seed) {
     if (taken_.contains(seed) || seed->result()->type.elements() == 0)
       return;
@@ -147,7 +152,7 @@ private:
         break;
       group.push_back(next);
     }
-    while (group.size() > 1 && yieldsOf(group).size() > limits_.yields)
+    while (group.size() > 1 && (yieldsOf(group).size() > limits_.yields || widens(*group.back())))
       group.pop_back();
     taken_.insert(group.begin(), group.end());
     if (!isAnchor(*seed))
