@@ -1,5 +1,6 @@
 #include "driver/RuntimeModel.h"
 
+#include "backends/reference/ReferenceExecutor.h"
 #include "frontend/io/Npy.h"
 #include "frontend/io/TensorPb.h"
 
@@ -15,13 +16,29 @@ static DType dtypeOf(edgecc_type type) {
   return *dtype;
 }
 
+// How pixels become an input, from what the blob says of it.
+static ImageOptions imageOptionsOf(const edgecc_preprocessing &p) {
+  ImageOptions options;
+  options.layout = std::strcmp(p.layout, "NHWC") == 0 ? ImageLayout::NHWC : ImageLayout::NCHW;
+  if (std::strcmp(p.channel_order, "BGR") == 0)
+    options.order = ChannelOrder::BGR;
+  if (std::strcmp(p.channel_order, "GRAY") == 0)
+    options.order = ChannelOrder::Gray;
+  // What is compiled in, the model does itself.
+  if (!p.compiled_in) {
+    options.mean.assign(p.mean, p.mean + p.mean_count);
+    options.scale.assign(p.scale, p.scale + p.scale_count);
+  }
+  return options;
+}
+
 static RuntimeModel::Port portOf(const edgecc_tensor_info &info) {
   RuntimeModel::Port port;
   port.name = info.name;
   port.type.dtype = dtypeOf(info.type);
   port.type.dims.assign(info.dims, info.dims + info.rank);
   port.type.boundedAxes = info.dynamic ? (1u << info.rank) - 1 : 0;
-  port.preprocessing = info.preprocessing;
+  port.image = imageOptionsOf(info.preprocessing);
   return port;
 }
 
@@ -53,23 +70,27 @@ Expected<RuntimeModel> RuntimeModel::load(const std::filesystem::path &path, uns
   return out;
 }
 
-int RuntimeModel::findInput(const std::string &name) const {
-  return edgecc_model_find_input(model_.get(), name.c_str());
+int RunnableModel::findInput(const std::string &name) const {
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    if (inputs_[i].name == name)
+      return static_cast<int>(i);
+  return -1;
 }
 
-Expected<void> RuntimeModel::setInput(unsigned index, Tensor tensor) {
+Expected<void> RunnableModel::setInput(unsigned index, Tensor tensor) {
   const Port &port = inputs_.at(index);
   if (!sameLogicalType(tensor.type(), port.type))
     return error(fmt::format("input '{}' is {}, but the data is {}", port.name, port.type.str(),
                              tensor.type().str()),
                  path_, "recompile with --shape, or convert the data");
   held_[index] = std::move(tensor);
-  if (edgecc_context_set_input(context_.get(), index, held_[index].raw(), nullptr) != EDGECC_OK)
-    return error(edgecc_context_error(context_.get()), path_);
   return {};
 }
 
 Expected<void> RuntimeModel::run() {
+  for (unsigned i = 0; i < held_.size(); ++i)
+    if (edgecc_context_set_input(context_.get(), i, held_[i].raw(), nullptr) != EDGECC_OK)
+      return error(edgecc_context_error(context_.get()), path_);
   if (edgecc_context_run(context_.get()) != EDGECC_OK)
     return error(edgecc_context_error(context_.get()), path_);
   return {};
@@ -85,19 +106,26 @@ Tensor RuntimeModel::output(unsigned index) const {
   return tensor;
 }
 
-ImageOptions imageOptionsOf(const edgecc_preprocessing &p) {
-  ImageOptions options;
-  options.layout = std::strcmp(p.layout, "NHWC") == 0 ? ImageLayout::NHWC : ImageLayout::NCHW;
-  if (std::strcmp(p.channel_order, "BGR") == 0)
-    options.order = ChannelOrder::BGR;
-  if (std::strcmp(p.channel_order, "GRAY") == 0)
-    options.order = ChannelOrder::Gray;
-  // What is compiled in, the model does itself.
-  if (!p.compiled_in) {
-    options.mean.assign(p.mean, p.mean + p.mean_count);
-    options.scale.assign(p.scale, p.scale + p.scale_count);
-  }
-  return options;
+Expected<std::unique_ptr<ReferenceModel>> ReferenceModel::load(const std::filesystem::path &path,
+                                                               const LoadOptions &options) {
+  auto out = std::make_unique<ReferenceModel>();
+  out->path_ = path.string();
+  EDGECC_TRY(module, loadModule(path, options));
+  out->module_ = std::move(module);
+  const Function &function = out->module_->main();
+  for (unsigned i = 0; i < function.inputs.size(); ++i)
+    out->inputs_.push_back({function.inputs[i].name, function.body.argument(i)->type, {}});
+  for (unsigned i = 0; i < function.outputs.size(); ++i)
+    out->outputs_.push_back({function.outputs[i].name, function.body.yields()[i]->type, {}});
+  out->held_.resize(out->inputs_.size());
+  return out;
+}
+
+Expected<void> ReferenceModel::run() {
+  ReferenceExecutor executor;
+  EDGECC_TRY(results, executor.run(module_->main(), held_));
+  results_ = std::move(results);
+  return {};
 }
 
 Expected<Tensor> readInput(const std::filesystem::path &path, const Type &type,

@@ -1,6 +1,8 @@
-// The runtime's C API as the commands use it: loaded blobs and contexts on compiler tensors.
+// Models that the commands can run: blobs through the runtime's C API, and ONNX or text IR files on
+// the reference backend.
 #pragma once
 
+#include "driver/Load.h"
 #include "edgecc/runtime.h"
 #include "frontend/io/Image.h"
 #include "ir/Diagnostic.h"
@@ -11,25 +13,39 @@
 
 namespace edgecc::driver {
 
-// A loaded blob with one context. Not for use by several threads at once.
-class RuntimeModel {
+// Not for use by several threads at once.
+class RunnableModel {
 public:
-  static Expected<RuntimeModel> load(const std::filesystem::path &path, unsigned threads);
-
   struct Port {
     std::string name;
-    Type type; // bounded axes where the extents depend on data
-    edgecc_preprocessing preprocessing;
+    Type type;          // bounded axes where the extents depend on data
+    ImageOptions image; // how pixels become this input
   };
+
+  virtual ~RunnableModel() = default;
   const std::vector<Port> &inputs() const { return inputs_; }
   const std::vector<Port> &outputs() const { return outputs_; }
   int findInput(const std::string &name) const; // -1 if there is none
 
-  // The tensor must have the input's type and stays alive through this object.
+  // The tensor must have the input's type; it stays alive through this object.
   Expected<void> setInput(unsigned index, Tensor tensor);
-  Expected<void> run();
-  // A copy with the actual extents.
-  Tensor output(unsigned index) const;
+  virtual Expected<void> run() = 0;
+  // The output of the last run, with its actual extents.
+  virtual Tensor output(unsigned index) const = 0;
+
+protected:
+  std::string path_;
+  std::vector<Port> inputs_, outputs_;
+  std::vector<Tensor> held_; // the inputs' data
+};
+
+// A loaded blob with one context.
+class RuntimeModel : public RunnableModel {
+public:
+  static Expected<RuntimeModel> load(const std::filesystem::path &path, unsigned threads);
+
+  Expected<void> run() override;
+  Tensor output(unsigned index) const override;
 
   edgecc_model *model() const { return model_.get(); }
   edgecc_context *context() const { return context_.get(); }
@@ -39,15 +55,22 @@ private:
     void operator()(edgecc_model *model) const { edgecc_model_destroy(model); }
     void operator()(edgecc_context *context) const { edgecc_context_destroy(context); }
   };
-  std::string path_;
   std::unique_ptr<edgecc_model, Release> model_;
   std::unique_ptr<edgecc_context, Release> context_; // before model_ in destruction
-  std::vector<Port> inputs_, outputs_;
-  std::vector<Tensor> held_;
 };
 
-// How pixels become this input, from what the blob says of it.
-ImageOptions imageOptionsOf(const edgecc_preprocessing &preprocessing);
+// An ONNX or text IR file on the reference backend: slow, and the meaning of every op.
+class ReferenceModel : public RunnableModel {
+public:
+  static Expected<std::unique_ptr<ReferenceModel>> load(const std::filesystem::path &path,
+                                                        const LoadOptions &options);
+  Expected<void> run() override;
+  Tensor output(unsigned index) const override { return results_.at(index); }
+
+private:
+  std::unique_ptr<Module> module_;
+  std::vector<Tensor> results_;
+};
 
 // Reads a .npy, .pb, .png, .jpg or .jpeg file as a tensor of `type`.
 Expected<Tensor> readInput(const std::filesystem::path &path, const Type &type,

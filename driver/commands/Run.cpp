@@ -18,8 +18,8 @@ namespace edgecc::driver {
 namespace {
 
 struct RunOptions {
-  std::string blob, testData, json, outputDir;
-  std::vector<std::string> inputs;
+  std::string model, testData, json, outputDir;
+  std::vector<std::string> inputs, shapes;
   std::vector<double> mean, scale;
   std::string layout, order, fit = "stretch";
   double rtol = 1e-3, atol = 1e-5;
@@ -28,7 +28,10 @@ struct RunOptions {
 };
 
 void declare(CLI::App &app, RunOptions &o) {
-  app.add_option("blob", o.blob, "compiled model")->required();
+  app.add_option("model", o.model,
+                 "compiled model; an ONNX or text IR file runs on the reference backend")
+      ->required();
+  app.add_option("--shape", o.shapes, "NAME=1x3x224x224, for an ONNX model that is not compiled");
   app.add_option(
       "--test-data", o.testData,
       "folder with input_J.pb and output_J.pb: feed the former, compare with the latter");
@@ -54,8 +57,7 @@ void declare(CLI::App &app, RunOptions &o) {
   app.add_option("--json", o.json, "write the results there for scripts");
 }
 
-ImageOptions imageOptions(const RunOptions &o, const edgecc_preprocessing &fromBlob) {
-  ImageOptions image = imageOptionsOf(fromBlob);
+ImageOptions imageOptions(const RunOptions &o, ImageOptions image) {
   if (!o.layout.empty())
     image.layout = o.layout == "NHWC" ? ImageLayout::NHWC : ImageLayout::NCHW;
   if (!o.order.empty())
@@ -71,7 +73,7 @@ ImageOptions imageOptions(const RunOptions &o, const edgecc_preprocessing &fromB
   return image;
 }
 
-Expected<void> setInputs(RuntimeModel &model, const RunOptions &o) {
+Expected<void> setInputs(RunnableModel &model, const RunOptions &o) {
   if (!o.testData.empty()) {
     EDGECC_TRY(tensors, readTestData(o.testData, "input"));
     if (tensors.size() != model.inputs().size())
@@ -99,8 +101,8 @@ Expected<void> setInputs(RuntimeModel &model, const RunOptions &o) {
       return error("the model has no input '" + name + "'", "--input", "its inputs are" + names);
     }
     auto at = static_cast<unsigned>(index);
-    EDGECC_TRY(tensor, readInput(file, model.inputs()[at].type,
-                                 imageOptions(o, model.inputs()[at].preprocessing)));
+    EDGECC_TRY(tensor,
+               readInput(file, model.inputs()[at].type, imageOptions(o, model.inputs()[at].image)));
     EDGECC_CHECK(model.setInput(at, std::move(tensor)));
     set[at] = true;
   }
@@ -125,7 +127,7 @@ bool isImage(const Tensor &tensor) {
          (tensor.dtype() == DType::F32 || tensor.dtype() == DType::U8);
 }
 
-Expected<void> writeOutputs(const RuntimeModel &model, const RunOptions &o) {
+Expected<void> writeOutputs(const RunnableModel &model, const RunOptions &o) {
   std::error_code status;
   std::filesystem::create_directories(o.outputDir, status);
   if (status)
@@ -137,7 +139,7 @@ Expected<void> writeOutputs(const RuntimeModel &model, const RunOptions &o) {
     if (!o.images || !isImage(tensor))
       continue;
     // Pixels leave as they came in: with the preprocessing of the first input.
-    ImageOptions image = imageOptions(o, model.inputs()[0].preprocessing);
+    ImageOptions image = imageOptions(o, model.inputs()[0].image);
     const Dims &d = tensor.dims();
     image.layout = d[1] == 1 || d[1] == 3 ? ImageLayout::NCHW : ImageLayout::NHWC;
     EDGECC_TRY(picture, tensorToImage(tensor, image));
@@ -147,7 +149,7 @@ Expected<void> writeOutputs(const RuntimeModel &model, const RunOptions &o) {
   return {};
 }
 
-void printOutputs(const RuntimeModel &model) {
+void printOutputs(const RunnableModel &model) {
   for (unsigned i = 0; i < model.outputs().size(); ++i) {
     Tensor tensor = model.output(i);
     std::string values;
@@ -192,7 +194,7 @@ void printProfile(const RuntimeModel &model, nlohmann::json &json) {
 }
 
 // Prints the comparison of each output; returns whether all passed.
-Expected<bool> compareOutputs(const RuntimeModel &model, const RunOptions &o,
+Expected<bool> compareOutputs(const RunnableModel &model, const RunOptions &o,
                               nlohmann::json &json) {
   EDGECC_TRY(expected, readTestData(o.testData, "output"));
   if (expected.size() != model.outputs().size())
@@ -227,15 +229,16 @@ Expected<bool> compareOutputs(const RuntimeModel &model, const RunOptions &o,
   return all;
 }
 
-Expected<int> execute(const RunOptions &o) {
-  EDGECC_TRY(model, RuntimeModel::load(o.blob, o.threads));
-  EDGECC_CHECK(setInputs(model, o));
-  if (o.profile) {
-    EDGECC_CHECK(model.run()); // warm
-    edgecc_context_profile(model.context(), 1);
-  }
-  EDGECC_CHECK(model.run());
-  nlohmann::json json = {{"blob", o.blob}, {"threads", o.threads}};
+Expected<void> writeJson(const std::string &path, const nlohmann::json &json) {
+  std::ofstream out(path);
+  out << json.dump(2) << '\n';
+  if (!out.flush())
+    return error("cannot write the results", path);
+  return {};
+}
+
+// What all kinds of models do after a run; returns the exit code.
+Expected<int> showResults(const RunnableModel &model, const RunOptions &o, nlohmann::json &json) {
   int code = kSuccess;
   if (!o.testData.empty()) {
     EDGECC_TRY(passed, compareOutputs(model, o, json));
@@ -245,14 +248,43 @@ Expected<int> execute(const RunOptions &o) {
   }
   if (!o.outputDir.empty())
     EDGECC_CHECK(writeOutputs(model, o));
+  return code;
+}
+
+Expected<int> runBlob(const RunOptions &o, nlohmann::json &json) {
+  EDGECC_TRY(model, RuntimeModel::load(o.model, o.threads));
+  EDGECC_CHECK(setInputs(model, o));
+  if (o.profile) {
+    EDGECC_CHECK(model.run()); // warm
+    edgecc_context_profile(model.context(), 1);
+  }
+  EDGECC_CHECK(model.run());
+  EDGECC_TRY(code, showResults(model, o, json));
   if (o.profile)
     printProfile(model, json);
-  if (!o.json.empty()) {
-    std::ofstream out(o.json);
-    out << json.dump(2) << '\n';
-    if (!out.flush())
-      return error("cannot write the results", o.json);
-  }
+  return code;
+}
+
+Expected<int> runReference(const RunOptions &o, nlohmann::json &json) {
+  fmt::print(stderr, "edgecc: {} is not compiled; running it on the (slow) reference backend\n",
+             o.model);
+  LoadOptions load;
+  load.shapes = o.shapes;
+  load.shapesFrom = o.testData;
+  EDGECC_TRY(model, ReferenceModel::load(o.model, load));
+  EDGECC_CHECK(setInputs(*model, o));
+  EDGECC_CHECK(model->run());
+  return showResults(*model, o, json);
+}
+
+Expected<int> execute(const RunOptions &o) {
+  EDGECC_TRY(kind, detectFile(o.model));
+  nlohmann::json json = {{"model", o.model}, {"threads", o.threads}};
+  if (kind != FileKind::Blob && o.profile)
+    return error("only compiled models have a profile", "--profile", "compile the model first");
+  EDGECC_TRY(code, kind == FileKind::Blob ? runBlob(o, json) : runReference(o, json));
+  if (!o.json.empty())
+    EDGECC_CHECK(writeJson(o.json, json));
   return code;
 }
 
