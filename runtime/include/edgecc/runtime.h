@@ -265,7 +265,8 @@ EDGECC_API edgecc_status edgecc_context_set_input(edgecc_context *context, uint3
 EDGECC_API void *edgecc_context_input_buffer(edgecc_context *context, uint32_t index);
 
 // Has an output written to the caller's memory (dense, at least `bytes` of its info), NULL: back to
-// the context's own. A 64-byte aligned buffer is written in place, another one is copied to.
+// the context's own. A 64-byte aligned buffer is written in place, another one is copied to. It
+// must not overlap an input or another output: for states there is edgecc_context_bind_state.
 EDGECC_API edgecc_status edgecc_context_bind_output(edgecc_context *context, uint32_t index,
                                                     void *data);
 
