@@ -235,10 +235,13 @@ typedef struct edgecc_thread_pool {
 // zero.
 typedef struct edgecc_context_options {
   size_t struct_size;
-  uint32_t
-      num_threads; // 0: one. The calling thread is one of them. The result does not depend on it.
-  uint32_t spin_microseconds;            // how long idle workers spin before they sleep; 0: 50
-  const edgecc_thread_pool *thread_pool; // copied; NULL: the context starts num_threads - 1 workers
+  // 0: one. The calling thread is one of them. The result does not depend on the number.
+  uint32_t num_threads;
+  // How long idle threads spin before they sleep; 0: 50. They do not spin if there are more threads
+  // than CPUs.
+  uint32_t spin_microseconds;
+  // Copied. NULL: the context starts num_threads - 1 workers of its own.
+  const edgecc_thread_pool *thread_pool;
 } edgecc_context_options;
 
 #define EDGECC_MAX_THREADS 256
