@@ -155,7 +155,7 @@ const Tensor &NodeContext::requireConstant(unsigned i, std::string_view what) co
   fail(std::string(what) + " (operand " + std::to_string(i) +
            ") must be known at compile time, but depends on the value of the run-time input " +
            sources,
-       "make it an initialiser, or freeze that input to a constant");
+       "make it an initialiser, or freeze that input to a constant (--freeze NAME=FILE)");
 }
 
 std::vector<int64_t> NodeContext::requireInts(unsigned i, std::string_view what) const {

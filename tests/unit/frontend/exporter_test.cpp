@@ -1,5 +1,5 @@
 #include "OnnxText.h"
-#include "backends/reference/ReferenceExecutor.h"
+#include "SharedModels.h"
 #include "frontend/onnx/Exporter.h"
 #include "ir/Builder.h"
 #include "ir/Text.h"
@@ -168,6 +168,32 @@ TEST_F(Exporter, RoundTripsControlFlow) {
   ASSERT_TRUE(back);
   expectSameResults(**m, *back);
 }
+
+class ExportedModel : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(ExportedModel, ComputesTheSameBits) {
+  auto data = importSharedModel(GetParam());
+  ASSERT_TRUE(data) << str(data.error());
+  auto bytes = exportOnnx(*data->module);
+  ASSERT_TRUE(bytes) << str(bytes.error());
+  auto owner = std::make_shared<std::string>(std::move(*bytes));
+  ReferenceExecutor executor;
+  ImportOptions options;
+  options.folder = &executor;
+  auto back = importOnnx(std::as_bytes(std::span(*owner)), owner, options);
+  ASSERT_TRUE(back) << str(back.error());
+  auto expected = executor.run(data->module->main(), data->inputs);
+  auto actual = executor.run((*back)->main(), data->inputs);
+  ASSERT_TRUE(expected) << str(expected.error());
+  ASSERT_TRUE(actual) << str(actual.error());
+  EXPECT_EQ(*expected, *actual);
+  for (size_t i = 0; i < expected->size(); ++i)
+    EXPECT_EQ(data->module->main().outputs[i].name, (*back)->main().outputs[i].name);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ExportedModel, ::testing::ValuesIn(sharedModels()),
+                         [](const auto &info) { return info.param; });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ExportedModel);
 
 } // namespace
 } // namespace edgecc::test

@@ -1,7 +1,5 @@
 #include "OnnxText.h"
-#include "backends/reference/ReferenceExecutor.h"
-#include "frontend/io/TensorPb.h"
-#include "frontend/onnx/ModelInfo.h"
+#include "SharedModels.h"
 #include "ir/Text.h"
 #include "ir/Verifier.h"
 
@@ -414,40 +412,15 @@ TEST_F(Importer, SurvivesEveryTruncationOfAModel) {
 
 class SharedModel : public ::testing::TestWithParam<std::string> {};
 
-std::vector<std::string> sharedModels() {
-  std::vector<std::string> names;
-  std::error_code status;
-  for (const auto &entry : std::filesystem::directory_iterator(EDGECC_SHARED_DIR "/models", status))
-    if (std::filesystem::exists(entry.path() / "model.onnx"))
-      names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 TEST_P(SharedModel, ImportsWithTheShapesOfItsTestData) {
-  auto folder = std::filesystem::path(EDGECC_SHARED_DIR "/models") / GetParam();
-  ReferenceExecutor executor;
-  ImportOptions options;
-  options.folder = &executor;
-  auto info = readModelInfo(folder / "model.onnx");
-  ASSERT_TRUE(info) << str(info.error());
-  auto inputs = readTestData(folder / "test_data_set_0", "input");
-  ASSERT_TRUE(inputs) << str(inputs.error());
-  ASSERT_EQ(inputs->size(), info->inputs.size());
-  for (size_t i = 0; i < inputs->size(); ++i)
-    options.inputShapes[info->inputs[i].name] = (*inputs)[i].tensor.dims();
-  Diagnostics warnings; // silero_vad: a branch for another sample rate does not fit these shapes
-  options.warnings = &warnings;
-  auto module = importOnnxFile(folder / "model.onnx", options);
-  ASSERT_TRUE(module) << str(module.error());
-  auto verified = verify(**module);
+  auto data = importSharedModel(GetParam());
+  ASSERT_TRUE(data) << str(data.error());
+  auto verified = verify(*data->module);
   EXPECT_TRUE(verified) << str(verified.error());
-  auto outputs = readTestData(folder / "test_data_set_0", "output");
-  ASSERT_TRUE(outputs) << str(outputs.error());
-  const auto &yields = (*module)->main().body.yields();
-  ASSERT_EQ(outputs->size(), yields.size());
+  const auto &yields = data->module->main().body.yields();
+  ASSERT_EQ(data->outputs.size(), yields.size());
   for (size_t i = 0; i < yields.size(); ++i)
-    EXPECT_EQ(yields[i]->type.str(), (*outputs)[i].tensor.type().str());
+    EXPECT_EQ(yields[i]->type.str(), data->outputs[i].type().str());
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SharedModel, ::testing::ValuesIn(sharedModels()),
