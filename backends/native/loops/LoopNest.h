@@ -163,7 +163,7 @@ private:
   using Axes = PlannedNest::Axes;
   void advance(Point &point, const Axes &axes, size_t axis, llvm::Value *index) const;
   void setLaneAxis(Point &point, const Axes &axes, size_t axis) const;
-  void resolve(Point &point) const;
+  void resolve(Point &point, bool insideReduced = false) const;
   void keptLoops(const Point &at, size_t axis, llvm::Value *blockFrom, llvm::Value *blockTo,
                  const Body &body);
   void vectorLoop(const Point &at, const Axes &axes, unsigned lanes, llvm::Value *from,

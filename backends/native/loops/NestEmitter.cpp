@@ -3,6 +3,7 @@
 #include "backends/native/loops/LoopNest.h"
 #include "runtime/include/edgecc/abi.h"
 
+#include <algorithm>
 #include <llvm/IR/Intrinsics.h>
 
 namespace edgecc::native {
@@ -70,12 +71,17 @@ Value *checkedIndex(KernelEmitter &e, const Indirection &index, Value *raw) {
   return b.CreateSelect(bad, zero, fromStart);
 }
 
-// Adds the indices that are the same for all lanes to the offsets of their views.
-void NestEmitter::resolve(Point &point) const {
+// Adds the indices that are the same for all lanes, and that no loop to come changes, to the
+// offsets of their views.
+void NestEmitter::resolve(Point &point, bool insideReduced) const {
   for (size_t v = 0; v < point.offsets.size(); ++v) {
     const View &view = plan.nest_.views[v];
     for (size_t k = 0; k < point.indexOffsets[v].size(); ++k) {
       if (!point.indexOffsets[v][k] || point.indexLaneStrides[v][k] != 0)
+        continue;
+      const Dims &reduced = plan.reduced_.indexStrides[v][k];
+      bool settled = std::ranges::all_of(reduced, [](int64_t stride) { return stride == 0; });
+      if (!settled && !insideReduced)
         continue;
       const Indirection &index = view.indirections[k];
       Value *raw = e.load(
@@ -222,7 +228,7 @@ std::vector<Value *> NestEmitter::foldLoops(const Point &at, size_t axis,
   const Axes &axes = plan.reduced_;
   if (axis == axes.size()) {
     Point point = at;
-    resolve(point);
+    resolve(point, true);
     return body(point, carried);
   }
   if (plan.alongReduced_ && axis + 1 == axes.size())
