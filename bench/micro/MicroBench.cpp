@@ -1,5 +1,6 @@
 // edgecc-micro-bench: the rate of single contractions as a share of what the core can do, which is
-// measured in the same process. One thread. Usage: edgecc-micro-bench [CPU LEVEL [FILTER [--asm]]]
+// measured in the same process. One thread. Usage: edgecc-micro-bench
+// [[TARGET:]CPU LEVEL [FILTER [--asm]]]; with --asm it prints the assembly instead, of any target.
 #include "bench/micro/Peak.h"
 #include "ir/Builder.h"
 #include "tests/unit/NativeRunner.h"
@@ -65,7 +66,7 @@ bool printAssembly = false; // instead of measuring
 
 class Case {
 public:
-  explicit Case(DType dtype) : dtype_(dtype), function_(module_.addFunction("f")) {}
+  Case() : function_(module_.addFunction("f")) {}
 
   Value *argument(const Dims &dims, const Dims &strides, DType dtype) {
     Value *value = function_.body.addArgument({dtype, dims, 0, {}});
@@ -125,14 +126,13 @@ public:
   }
 
 private:
-  DType dtype_;
   Module module_;
   Function &function_;
   std::vector<test::Buffer> inputs_;
 };
 
 void runConv(const Shape &s, DType dtype, const native::NativeTarget &target, double peak) {
-  Case c(dtype);
+  Case c;
   Dims x{1, s.channels, s.height, s.width};
   int64_t pad = s.kernel / 2;
   Value *in = c.argument(x, Case::nhwc(x), dtype);
@@ -147,7 +147,7 @@ void runConv(const Shape &s, DType dtype, const native::NativeTarget &target, do
 }
 
 void runProduct(const Product &p, DType dtype, const native::NativeTarget &target, double peak) {
-  Case c(dtype);
+  Case c;
   Value *a = c.argument({p.m, p.k}, {p.k, 1}, dtype);
   Dims strides = p.transposed ? Dims{1, p.k} : Dims{p.n, 1};
   DType other = dtype == DType::F32 ? dtype : DType::I8;
@@ -156,7 +156,12 @@ void runProduct(const Product &p, DType dtype, const native::NativeTarget &targe
 }
 
 int run(int argc, char **argv) {
-  auto target = native::resolveTarget("native", argc > 1 ? argv[1] : "host");
+  std::string level = argc > 1 ? argv[1] : "host", name = "native";
+  if (size_t colon = level.find(':'); colon != std::string::npos) {
+    name = level.substr(0, colon);
+    level = level.substr(colon + 1);
+  }
+  auto target = native::resolveTarget(name, level);
   if (!target) {
     fmt::print(stderr, "{}\n", str(target.error()));
     return 2;
@@ -167,10 +172,14 @@ int run(int argc, char **argv) {
     return std::string(name).find(filter) != std::string::npos;
   };
   for (DType dtype : {DType::F32, DType::U8}) {
-    double peak = dtype == DType::F32 ? peakFlops(*target) : peakDot8(*target);
-    if (peak == 0)
-      continue;
-    fmt::print("{} {}: peak of one core {:.1f} GOP/s\n", target->str(), name(dtype), peak * 1e-9);
+    double peak = 1;
+    if (!printAssembly) {
+      peak = dtype == DType::F32 ? peakFlops(*target) : peakDot8(*target);
+      if (peak == 0)
+        continue;
+      fmt::print("{} {}: peak of one core {:.1f} GOP/s\n", target->str(), edgecc::name(dtype),
+                 peak * 1e-9);
+    }
     for (const Product &product : kProducts)
       if (wanted(product.name))
         runProduct(product, dtype, *target, peak);

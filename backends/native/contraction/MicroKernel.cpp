@@ -77,7 +77,7 @@ private:
   }
 
   static int64_t chooseUnroll(int64_t extent, int64_t tile) {
-    int64_t most = tile >= 16 ? 2 : tile >= 8 ? 4 : 8;
+    int64_t most = tile >= 6 ? 2 : 4;
     if (extent <= 2 * most)
       return extent; // straight-line
     for (int64_t unroll = most; unroll > most / 2; --unroll)

@@ -39,9 +39,13 @@ public:
 
   int64_t maxRows(const ColumnTile &tile) const {
     int64_t parts = static_cast<int64_t>(tile.parts.size());
-    // Allocators spill when every register is taken; a file of 32 has one to spare in all tiles.
-    int64_t budget =
-        target_.vectorRegisters > 16 ? target_.vectorRegisters : target_.vectorRegisters - 1;
+    int64_t budget = target_.vectorRegisters;
+    // Schedulers load ahead, so that a tile that needs every register spills; how far ahead was
+    // found by looking at the code (a test does).
+    if (target_.arch == Arch::AArch64)
+      budget -= product_.kind == Product::Kind::Dot8 ? 6 : 3;
+    else if (target_.vectorRegisters <= 16)
+      budget -= 1;
     // Two-operand multiply + add needs a register for the product.
     if (!target_.fma && isFloat(product_.accumulator))
       --budget;
@@ -50,6 +54,10 @@ public:
         (product_.kind == Product::Kind::Pair16 && !target_.has("avx512vnni")) ||
         (product_.kind == Product::Kind::Plain && !isFloat(product_.accumulator)))
       budget -= 2;
+    // One part alone leaves each broadcast a single use, which compilers keep beside the sum unless
+    // the multiply-add takes it from memory.
+    if (parts == 1 && !(target_.arch == Arch::X86_64 && target_.vectorBytes == 64))
+      return std::max<int64_t>(1, (budget - 2) / 2);
     return std::max<int64_t>(1, (budget - parts - 1) / parts);
   }
 
