@@ -103,42 +103,43 @@ Expected<Prepared> import(const Case &testCase, Freeze freeze) {
   return prepared;
 }
 
-std::string firstLine(const Diagnostics &diagnostics) {
+std::string oneLine(const Diagnostics &diagnostics) {
   std::string text = str(diagnostics);
   std::ranges::replace(text, '\n', ' ');
   return text;
 }
 
-Outcome check(const Case &testCase, Executor &executor, const Prepared &prepared) {
+Outcome check(const Case &testCase, const Runner &runner, const Prepared &prepared) {
   const Function &function = prepared.module->main();
-  Outcome outcome{Outcome::Kind::Passed, prepared.frozeInputs, ""};
-  auto outputs = executor.run(function, prepared.inputs);
-  if (!outputs)
-    return {Outcome::Kind::Refused, prepared.frozeInputs, firstLine(outputs.error())};
-  if (outputs->size() != testCase.outputs.size())
-    return {Outcome::Kind::Wrong, prepared.frozeInputs, "the number of outputs is wrong"};
-  for (size_t i = 0; i < outputs->size(); ++i)
-    if (std::string what = difference((*outputs)[i], testCase.outputs[i], testCase.tolerance);
+  Outcome outcome{Outcome::Kind::Wrong, prepared.frozeInputs, ""};
+  auto run = runner(function, prepared.inputs);
+  if (!run)
+    return {Outcome::Kind::Refused, prepared.frozeInputs, oneLine(run.error())};
+  if (run->outputs.size() != testCase.outputs.size())
+    outcome.reason = "the number of outputs is wrong";
+  for (size_t i = 0; outcome.reason.empty() && i < run->outputs.size(); ++i)
+    if (std::string what = difference(run->outputs[i], testCase.outputs[i], testCase.tolerance);
         !what.empty())
-      return {Outcome::Kind::Wrong, prepared.frozeInputs,
-              "output " + std::to_string(i) + ": " + what};
-  if (isFolded(function))
-    outcome.kind = Outcome::Kind::Folded;
+      outcome.reason = "output " + std::to_string(i) + ": " + what;
+  if (outcome.reason.empty())
+    outcome.kind = isFolded(function)  ? Outcome::Kind::Folded
+                   : run->callsSupport ? Outcome::Kind::Supported
+                                       : Outcome::Kind::Passed;
   return outcome;
 }
 
 } // namespace
 
-Outcome runCase(const Case &testCase, Executor &executor) {
+Outcome runCase(const Case &testCase, const Runner &runner) {
   Outcome outcome;
   std::string refusal;
   for (Freeze freeze : {Freeze::None, Freeze::Integers, Freeze::Vectors}) {
     auto prepared = import(testCase, freeze);
     if (!prepared) {
-      refusal = firstLine(prepared.error());
+      refusal = oneLine(prepared.error());
       continue;
     }
-    outcome = check(testCase, executor, *prepared);
+    outcome = check(testCase, runner, *prepared);
     if (outcome.kind != Outcome::Kind::Refused)
       return outcome;
     refusal = outcome.reason;

@@ -1,9 +1,11 @@
 // One of ONNX's backend node tests: a folder with model.onnx and test_data_set_0/.
 #pragma once
 
-#include "ir/Executor.h"
+#include "ir/Diagnostic.h"
+#include "ir/Module.h"
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace edgecc::conformance {
@@ -25,13 +27,22 @@ struct Case {
 std::vector<std::string> listCases(const std::filesystem::path &folder);
 Expected<Case> loadCase(const std::filesystem::path &folder, const std::string &name);
 
+struct Run {
+  std::vector<Tensor> outputs;
+  bool callsSupport = false;
+};
+
+// A backend: runs a function on inputs of its argument types.
+using Runner = std::function<Expected<Run>(const Function &, std::span<const Tensor>)>;
+
 // What became of a case.
 struct Outcome {
   enum class Kind : uint8_t {
-    Passed,  // right
-    Folded,  // right, and nothing was left to run: the importer computed the results
-    Refused, // the compiler or backend said why it does not take the model
-    Wrong,   // a wrong result, a crash, or a run that does not end
+    Passed,    // right
+    Supported, // right, with calls of support functions among the generated code
+    Folded,    // right, and nothing was left to run: the importer computed the results
+    Refused,   // the compiler or backend said why it does not take the model
+    Wrong,     // a wrong result, a crash, or a run that does not end
   };
   Kind kind = Kind::Wrong;
   // The case passes only if operands that shapes or attributes depend on are compiled in.
@@ -42,6 +53,6 @@ struct Outcome {
 // Imports the model with the shapes of the case's inputs, runs it and compares the outputs. Where
 // the importer refuses, inputs that may be shapes or attributes are frozen, first integers, then
 // all of rank 0 or 1.
-Outcome runCase(const Case &testCase, Executor &executor);
+Outcome runCase(const Case &testCase, const Runner &runner);
 
 } // namespace edgecc::conformance

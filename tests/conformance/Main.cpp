@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Options {
-  fs::path data, exclusions, json, markdown;
+  fs::path data, json, markdown;
+  std::vector<fs::path> exclusions;
   std::string filter = "*";
   unsigned jobs = 1;
   Tolerance tolerance;
@@ -42,7 +43,7 @@ Report run(const Options &options, const Backend &backend, const std::vector<std
     testCase->tolerance = options.tolerance;
     if (const Exclusion *listed = findExclusion(exclusions, names[i]); listed && listed->absolute)
       testCase->tolerance.absolute = *listed->absolute;
-    return runCase(*testCase, *backend.make());
+    return runCase(*testCase, backend.run);
   });
   Report report{backend.name, {}};
   for (size_t i = 0; i < names.size(); ++i) {
@@ -59,7 +60,7 @@ int runConformance(int argc, char **argv, const Backend &backend) {
   Options options;
   CLI::App app(fmt::format("Runs ONNX's node tests on the {} backend.", backend.name));
   app.add_option("--data", options.data, "Folder with the unpacked tests")->required();
-  app.add_option("--exclusions", options.exclusions, "File with `name | reason` lines");
+  app.add_option("--exclusions", options.exclusions, "Files with `name | reason` lines");
   app.add_option("--filter", options.filter, "Only tests whose name matches; * is a wildcard");
   app.add_option("--rtol", options.tolerance.relative, "Relative tolerance");
   app.add_option("--atol", options.tolerance.absolute, "Absolute tolerance");
@@ -76,11 +77,11 @@ int runConformance(int argc, char **argv, const Backend &backend) {
   if (names.empty())
     return missingData(options.data);
   std::vector<Exclusion> exclusions;
-  if (!options.exclusions.empty()) {
-    auto read = readExclusions(options.exclusions);
+  for (const fs::path &path : options.exclusions) {
+    auto read = readExclusions(path);
     if (!read)
       return fail(read.error());
-    exclusions = std::move(*read);
+    exclusions.insert(exclusions.end(), read->begin(), read->end());
   }
   Report report = run(options, backend, names, exclusions);
   report.print();

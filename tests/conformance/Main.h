@@ -1,13 +1,13 @@
 // The runner's command line, the same for every backend.
 #pragma once
 
-#include "ir/Executor.h"
+#include "tests/conformance/Case.h"
 
 namespace edgecc::conformance {
 
 struct Backend {
   const char *name;
-  std::function<std::unique_ptr<Executor>()> make; // called once for each case
+  Runner run;
 };
 
 // Exit status: 0 when there is no error, 1 when there is, 77 when there is no data (a failure
