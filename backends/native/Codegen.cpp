@@ -1,9 +1,12 @@
 #include "backends/native/MemoryFunctions.h"
-#include "backends/native/support/Bitcode.h"
 #include "backends/native/Native.h"
 #include "backends/native/Steps.h"
+#include "backends/native/support/Bitcode.h"
 
 #include <atomic>
+#include <llvm/CodeGen/MachineModuleInfo.h>
+#include <llvm/CodeGen/Passes.h>
+#include <llvm/CodeGen/TargetPassConfig.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Linker/Linker.h>
@@ -101,13 +104,33 @@ static void optimize(llvm::Module &module, TargetMachine &machine) {
       passes.run(function, functions);
 }
 
+// What addPassesToEmitFile does, without the instruction scheduler on AArch64: it hoists loads
+// above the multiply-adds of a register tile until accumulators spill. (x86-64 needs it to fold
+// broadcasts into the arithmetic.)
+static void addEmission(legacy::PassManager &passes, TargetMachine &machine,
+                        raw_svector_ostream &out, CodeGenFileType type) {
+  auto &codegen = static_cast<LLVMTargetMachine &>(machine);
+  auto *functions = new MachineModuleInfoWrapperPass(&codegen);
+  TargetPassConfig *config = codegen.createPassConfig(passes);
+  if (machine.getTargetTriple().isAArch64())
+    config->disablePass(&MachineSchedulerID);
+  passes.add(config);
+  passes.add(functions);
+  [[maybe_unused]] bool failed = config->addISelPasses();
+  assert(!failed && "the targets select instructions");
+  config->addMachinePasses();
+  config->setInitialized();
+  failed = codegen.addAsmPrinter(passes, out, nullptr, type, functions->getMMI().getContext());
+  assert(!failed && "the targets emit objects and assembly");
+  passes.add(createFreeMachineFunctionPass());
+}
+
 static std::vector<std::byte> emitFile(llvm::Module &module, TargetMachine &machine,
                                        CodeGenFileType type) {
   SmallVector<char, 0> buffer;
   raw_svector_ostream out(buffer);
   legacy::PassManager passes;
-  [[maybe_unused]] bool failed = machine.addPassesToEmitFile(passes, out, nullptr, type);
-  assert(!failed && "the targets emit objects and assembly");
+  addEmission(passes, machine, out, type);
   passes.run(module);
   auto *bytes = reinterpret_cast<const std::byte *>(buffer.data());
   return {bytes, bytes + buffer.size()};

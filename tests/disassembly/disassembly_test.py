@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Looks at the instructions in the hottest loop of contraction kernels.
+
+    disassembly_test.py EDGECC OBJDUMP TARGET CPU
+
+The loop must hold the multiply-accumulate instruction of that CPU level in its full vector width,
+enough accumulators to hide its latency, and no accumulator or operand that went through the stack.
+"""
+import pathlib
+import re
+import sys
+import tempfile
+from subprocess import run
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from listing import hottest_loop  # noqa: E402
+from models import DEPTHWISE_MODELS, FLOAT_MODELS, INTEGER_MODELS  # noqa: E402
+
+
+class Level:
+    def __init__(self, multiply_add, dot_product, accumulator, spill):
+        self.multiply_add = re.compile(multiply_add)
+        # None: 8-bit products are widened first, which takes several forms
+        self.dot_product = re.compile(dot_product) if dot_product else None
+        self.accumulator = re.compile(accumulator)  # group 1 is the register that is added to
+        self.spill = re.compile(spill)
+
+
+def x86(multiply_add, dot_product=None):
+    # The destination is the last operand; a vector register beside an address in the stack is a
+    # spill, also as an operand of the arithmetic.
+    return Level(multiply_add, dot_product, r"%([xyz]mm\d+)(?: \{.*\})*(?: *#.*)?$",
+                 r"^(?=.*%[xyz]mm)(?=.*\(%rsp)")
+
+
+def arm(dot_product=None):
+    return Level(r"^fmla v\d+\.4s", dot_product, r"^\S+ (v\d+)", r"^(ld|st)[pur]* [qvds]\d+.*\[sp")
+
+
+LEVELS = {
+    "avx2": x86(r"^vfmadd\d+ps .*%ymm"),
+    "avx512": x86(r"^vfmadd\d+ps .*%zmm"),
+    "avx512vnni": x86(r"^vfmadd\d+ps .*%zmm", r"^vpdpbusds? .*%zmm"),
+    "neon": arm(),
+    "dotprod": arm(r"^(sdot|udot|usdot) v\d+\.4s"),
+    # Whole registers go to memory for spills only, all else has an element width.
+    "rv64gcv": Level(r"^vfm(acc|add)\.v[vf]", None, r"^\S+ (v\d+)",
+                     r"^v[ls]\d+r(e\d+)?\.v|^vs[et]\d+\.v .*\(sp\)"),
+    "rv64gc": Level(r"^fmadd\.s", None, r"^\S+ (f\w+)", r"^f[ls][wd] .*\(sp\)"),
+}
+MIN_ACCUMULATORS = 8  # two multiply-adds a cycle, four cycles of latency
+MIN_DEPTHWISE = 1     # its taps are added to one accumulator in a written order
+
+
+def problems_of(loop, wanted, level, accumulators):
+    hits = [instruction for instruction in loop if wanted.search(instruction)]
+    if not hits:
+        return [f"no loop holds {wanted.pattern}"]
+    registers = {level.accumulator.search(instruction)[1] for instruction in hits}
+    found = []
+    if len(registers) < accumulators:
+        found.append(f"{len(registers)} accumulators, fewer than {accumulators}")
+    spills = [instruction for instruction in loop if level.spill.search(instruction)]
+    if spills:
+        found.append(f"{len(spills)} of {len(loop)} instructions are spills: {'; '.join(spills)}")
+    return found
+
+
+def main():
+    edgecc, objdump, target, cpu = sys.argv[1:]
+    level = LEVELS[cpu]
+    tests = [(FLOAT_MODELS, level.multiply_add, MIN_ACCUMULATORS),
+             (DEPTHWISE_MODELS, level.multiply_add, MIN_DEPTHWISE)]
+    if level.dot_product:
+        tests.append((INTEGER_MODELS, level.dot_product, MIN_ACCUMULATORS))
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        for models, wanted, accumulators in tests:
+            for name, make in models.items():
+                model = make().write(f"{folder}/{name}.onnx")
+                output = f"{folder}/{name}.o"
+                run([edgecc, model, "-o", output, "--emit", "obj", "--target", target, "--cpu", cpu,
+                     "-q"], check=True)
+                function, loop = hottest_loop(objdump, output, wanted)
+                problems = problems_of(loop, wanted, level, accumulators)
+                count = sum(bool(wanted.search(instruction)) for instruction in loop)
+                print(f"{'FAIL' if problems else 'ok  '} {cpu} {name}: {count} of {len(loop)} "
+                      f"instructions in {function or 'no function'}")
+                for problem in problems:
+                    print("    ", problem)
+                failed |= bool(problems)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
