@@ -29,6 +29,13 @@ bool hasOneUser(const Value *value) {
   });
 }
 
+bool onlyFirstResultUsed(const Op &op) {
+  for (unsigned i = 1; i < op.numResults(); ++i)
+    if (!op.result(i)->uses().empty())
+      return false;
+  return op.numResults() > 0;
+}
+
 Op *onlyUser(const Value *value, OpKind kind) {
   if (!hasOneUser(value) || value->uses().front().user->kind() != kind)
     return nullptr;

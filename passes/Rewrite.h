@@ -13,6 +13,8 @@ std::optional<double> splatOf(const Value *value);
 
 // The only op that uses `value` (through any number of operands), if its kind is `kind`.
 Op *onlyUser(const Value *value, OpKind kind);
+// Nobody reads the op's second and further results.
+bool onlyFirstResultUsed(const Op &op);
 // All uses are by one op.
 bool hasOneUser(const Value *value);
 

@@ -84,7 +84,7 @@ bool mayTake(const Op &op, const Op &pad, double fill) {
     return fill == 0 && (op.flag("count_include_pad") || hasNoPads(op)) && !op.flag("ceil_mode") &&
            isFloat(op.result()->type.dtype);
   case OpKind::MaxPool:
-    return op.numResults() == 1 && !op.flag("ceil_mode") && everyWindowMeetsInput(op, pads) &&
+    return onlyFirstResultUsed(op) && !op.flag("ceil_mode") && everyWindowMeetsInput(op, pads) &&
            (fill == -INFINITY || (fill == 0 && hasNoPads(op) && isNotNegative(*pad.operand(0))));
   default:
     return false;

@@ -23,20 +23,36 @@ struct Limits {
   size_t yields; // values that leave it
 };
 
-bool isAnchor(const Op &op) {
-  switch (op.kind()) {
+bool isAnchorKind(OpKind kind) {
+  switch (kind) {
   case OpKind::Conv:
   case OpKind::ConvTranspose:
   case OpKind::MatMul:
   case OpKind::Gemm:
-    return true;
   case OpKind::MaxPool:
   case OpKind::AveragePool:
-    return op.numResults() == 1;
+  case OpKind::LpPool:
+  case OpKind::Resize:
+  case OpKind::ReduceSum:
+  case OpKind::ReduceMean:
+  case OpKind::ReduceMax:
+  case OpKind::ReduceMin:
+  case OpKind::ReduceL1:
+  case OpKind::ReduceL2:
+  case OpKind::ReduceSumSquare:
+  case OpKind::Softmax:
+  case OpKind::LogSoftmax:
+  case OpKind::InstanceNormalization:
+  case OpKind::LayerNormalization:
+  case OpKind::RMSNormalization:
+    return true;
   default:
     return false;
   }
 }
+
+// Further results do not have the shape of the loop nest.
+bool isAnchor(const Op &op) { return isAnchorKind(op.kind()) && onlyFirstResultUsed(op); }
 
 // The operands of an element-wise op that are indexed like its result. The others (scales, tables,
 // bounds) come from outside the group.
@@ -157,7 +173,8 @@ private:
     taken_.insert(group.begin(), group.end());
     if (!isAnchor(*seed))
       absorb(group);
-    if (group.size() < 2) {
+    // Alone only to drop results that nobody reads, such as the positions of a MaxPool.
+    if (group.size() < 2 && !(isAnchor(*seed) && seed->numResults() > 1)) {
       taken_.erase(seed);
       return;
     }

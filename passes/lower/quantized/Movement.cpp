@@ -24,7 +24,7 @@ bool commutes(const Op &op) {
   case OpKind::Resize:
     return op.text("mode") == "nearest" && op.text("coordinate_mode") != "tf_crop_and_resize";
   case OpKind::MaxPool:
-    return op.numResults() == 1;
+    return onlyFirstResultUsed(op);
   default:
     return false;
   }
