@@ -37,13 +37,6 @@ std::string summarize(const Op &op) {
   return out;
 }
 
-int64_t macsOf(const Op &op) {
-  int64_t macs = costOf(op).macs;
-  for (unsigned i = 0; i < op.numRegions(); ++i)
-    walk(op.region(i), [&](const Op &inner) { macs += costOf(inner).macs; });
-  return macs;
-}
-
 bool isDense(const Value &value) {
   Dims want = rowMajorStrides(value.dims()), have = stridesOf(value);
   for (size_t i = 0; i < want.size(); ++i)
@@ -109,7 +102,7 @@ private:
     program_.entry.steps.push_back(std::move(mark));
     static const char *const kKinds[] = {"vector", "scalar", "support"};
     program_.layers.push_back({op.location, summarize(op), kKinds[static_cast<int>(worst_)],
-                               macsOf(op), costOf(op).bytes});
+                               costOf(op).macs, costOf(op).bytes});
     worst_ = KernelClass::Vector;
   }
 
