@@ -13,6 +13,22 @@ constexpr unsigned kMaxDepth = 24;     // of functions and subgraphs in one anot
 constexpr int64_t kOldestOpset = 7, kNewestOpset = 28;
 constexpr size_t kMaxListedNodes = 200;
 
+// Ops that have always meant the same, and can be read in models that are older than what is
+// supported otherwise: broadcasting, inference modes and much else came with opset 7.
+bool isUnchangedSinceOpset1(const std::string &opType) {
+  static const std::set<std::string_view> kOps = {
+      "Abs",           "Ceil",         "Constant", "Conv",
+      "ConvTranspose", "DepthToSpace", "Elu",      "Exp",
+      "Flatten",       "Floor",        "Gather",   "GlobalAveragePool",
+      "GlobalMaxPool", "HardSigmoid",  "Identity", "LeakyRelu",
+      "Log",           "LogSoftmax",   "MaxPool",  "Neg",
+      "Not",           "Reciprocal",   "Relu",     "Shape",
+      "Sigmoid",       "Size",         "Softmax",  "Softplus",
+      "Softsign",      "SpaceToDepth", "Sqrt",     "Squeeze",
+      "Tanh",          "Transpose",    "Unsqueeze"};
+  return kOps.contains(opType);
+}
+
 std::string domainOf(const onnx::NodeProto &node) {
   return node.domain() == "ai.onnx" ? std::string() : node.domain();
 }
@@ -57,13 +73,6 @@ Expected<void> GraphImporter::readOpsets() {
   if (!opsets_.contains(""))
     opsets_[""] = 1; // IR versions below 3 had no imports
   int64_t version = opsets_[""];
-  // A model made of its own functions alone need not import ONNX's ops.
-  bool usesDefault = std::ranges::any_of(
-      model_.graph().node(), [](const onnx::NodeProto &node) { return domainOf(node).empty(); });
-  if (usesDefault && version < kOldestOpset)
-    return error("the model uses opset " + std::to_string(version) + "; the oldest supported is " +
-                     std::to_string(kOldestOpset),
-                 {}, "convert it with onnx.version_converter");
   if (version > kNewestOpset)
     return error("the model uses opset " + std::to_string(version) + "; the newest supported is " +
                      std::to_string(kNewestOpset),
@@ -122,6 +131,9 @@ void GraphImporter::importNode(const onnx::NodeProto &node, Scope &scope, unsign
     ImportFunction import = findImporter(domain, node.op_type());
     if (!import && function == functions_.end())
       throw NodeError{"there is no such op", whyMissing(domain, node.op_type()), false};
+    if (import && domain.empty() && opset < kOldestOpset && !isUnchangedSinceOpset1(node.op_type()))
+      throw NodeError{"it is of an opset older than " + std::to_string(kOldestOpset),
+                      "convert the model with onnx.version_converter", false};
     // What a failed node would have computed has no value; its users are not reported again.
     bool behindFailure = std::ranges::any_of(node.input(), [&](const std::string &input) {
       Value *const *value = input.empty() ? nullptr : scope.find(input);
@@ -153,6 +165,7 @@ void GraphImporter::callFunction(const onnx::FunctionProto &function, NodeContex
   Scope body;
   body.depth = caller.depth + 1;
   body.prefix = call.location() + "/";
+  body.opsets = opsets_; // for what the function does not import itself
   for (const onnx::OperatorSetIdProto &entry : function.opset_import())
     body.opsets[entry.domain() == "ai.onnx" ? "" : entry.domain()] = entry.version();
   for (const onnx::AttributeProto &attribute : function.attribute_proto())

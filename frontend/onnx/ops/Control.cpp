@@ -131,50 +131,92 @@ Value *moveAxis(NodeContext &n, Value *x, int64_t from, int64_t to) {
   return transpose(n, x, std::move(perm));
 }
 
-void importScan(NodeContext &n) {
-  if (n.opset() < 9)
-    n.fail("Scan of opset 8 is not supported", "convert the model to opset 9 or newer");
+// What the opsets of Scan have in common: states, then scanned operands, and how to read and write.
+struct ScanParts {
+  std::vector<Value *> states, scanned;
+  std::vector<int64_t> inputAxes, outputAxes, inputReversed, outputReversed;
+};
+
+std::vector<Value *> emitScan(NodeContext &n, const ScanParts &parts) {
   const onnx::GraphProto &body = n.graphAttribute("body");
-  int64_t scans = n.intAttribute("num_scan_inputs");
-  if (scans < 1 || scans > static_cast<int64_t>(n.numInputs()))
-    n.fail("num_scan_inputs is not the number of scanned operands");
-  size_t states = n.numInputs() - static_cast<size_t>(scans);
-  std::vector<int64_t> inputAxes = listOrZeros(n, "scan_input_axes", static_cast<size_t>(scans));
-  std::vector<Value *> operands;
+  std::vector<Value *> operands = parts.states;
   std::vector<Type> types;
-  for (unsigned i = 0; i < n.numInputs(); ++i) {
-    Value *x = n.input(i);
-    if (i >= states) {
-      x = moveAxis(n, x, normalizedAxis(n, inputAxes[i - states], x->dims().size()), 0);
-      Type slice = x->type;
-      slice.dims.erase(slice.dims.begin());
-      types.push_back(slice);
-    } else
-      types.push_back(x->type);
+  for (const Value *state : parts.states)
+    types.push_back(state->type);
+  for (size_t i = 0; i < parts.scanned.size(); ++i) {
+    Value *x = parts.scanned[i];
+    x = moveAxis(n, x, normalizedAxis(n, parts.inputAxes[i], x->dims().size()), 0);
     operands.push_back(x);
+    types.push_back(x->type);
+    types.back().dims.erase(types.back().dims.begin());
   }
-  if (body.input_size() != static_cast<int>(operands.size()) ||
-      body.output_size() < static_cast<int>(states))
-    n.fail("the body does not take the states and scanned operands");
-  size_t stacked = static_cast<size_t>(body.output_size()) - states;
   auto fill = [&](Op &op) -> Expected<void> {
     std::vector<Value *> arguments;
     for (const Type &type : types)
       arguments.push_back(op.region(0).addArgument(type));
     return n.graph().fillRegion(op.region(0), body, arguments, n.scope());
   };
-  auto results = n.emitAll(
-      OpKind::Scan, operands,
-      {{"num_scans", scans},
-       {"reverse_inputs", listOrZeros(n, "scan_input_directions", static_cast<size_t>(scans))},
-       {"reverse_outputs", listOrZeros(n, "scan_output_directions", stacked)}},
-      fill);
-  std::vector<int64_t> outputAxes = listOrZeros(n, "scan_output_axes", stacked);
-  for (size_t i = states; i < results.size(); ++i) {
-    int64_t axis = normalizedAxis(n, outputAxes[i - states], results[i]->dims().size());
+  auto results = n.emitAll(OpKind::Scan, operands,
+                           {{"num_scans", static_cast<int64_t>(parts.scanned.size())},
+                            {"reverse_inputs", parts.inputReversed},
+                            {"reverse_outputs", parts.outputReversed}},
+                           fill);
+  for (size_t i = parts.states.size(); i < results.size(); ++i) {
+    int64_t axis =
+        normalizedAxis(n, parts.outputAxes[i - parts.states.size()], results[i]->dims().size());
     results[i] = moveAxis(n, results[i], 0, axis);
   }
+  return results;
+}
+
+ScanParts readScan(NodeContext &n, unsigned firstState, const char *inputDirections) {
+  const onnx::GraphProto &body = n.graphAttribute("body");
+  int64_t scans = n.intAttribute("num_scan_inputs");
+  int64_t operands = static_cast<int64_t>(n.numInputs()) - firstState;
+  if (scans < 1 || scans > operands)
+    n.fail("num_scan_inputs is not the number of scanned operands");
+  auto states = static_cast<size_t>(operands - scans), count = static_cast<size_t>(scans);
+  if (body.input_size() != operands || body.output_size() < static_cast<int>(states))
+    n.fail("the body does not take the states and scanned operands");
+  ScanParts parts;
+  for (unsigned i = firstState; i < n.numInputs(); ++i)
+    (parts.states.size() < states ? parts.states : parts.scanned).push_back(n.input(i));
+  size_t stacked = static_cast<size_t>(body.output_size()) - states;
+  parts.inputAxes = listOrZeros(n, "scan_input_axes", count);
+  parts.outputAxes = listOrZeros(n, "scan_output_axes", stacked);
+  parts.inputReversed = listOrZeros(n, inputDirections, count);
+  parts.outputReversed = listOrZeros(n, "scan_output_directions", stacked);
+  return parts;
+}
+
+// Opset 8 has sequence lengths in front, and a batch axis before everything.
+void importBatchedScan(NodeContext &n) {
+  if (n.hasInput(0))
+    n.fail("sequence lengths are not supported", "convert the model to opset 9 or newer");
+  ScanParts parts = readScan(n, 1, "directions");
+  auto dropBatch = [&](std::vector<Value *> &values) {
+    for (Value *&value : values) {
+      if (value->dims().empty() || value->dims()[0] != 1)
+        n.fail("batches of more than one entry are not supported",
+               "convert the model to opset 9 or newer");
+      value = reshape(n, value, Dims(value->dims().begin() + 1, value->dims().end()));
+    }
+  };
+  dropBatch(parts.states);
+  dropBatch(parts.scanned);
+  std::vector<Value *> results = emitScan(n, parts);
+  for (Value *&result : results) {
+    Dims dims = result->dims();
+    dims.insert(dims.begin(), 1);
+    result = reshape(n, result, std::move(dims));
+  }
   setOutputs(n, results);
+}
+
+void importScan(NodeContext &n) {
+  if (n.opset() < 9)
+    return importBatchedScan(n);
+  setOutputs(n, emitScan(n, readScan(n, 0, "scan_input_directions")));
 }
 
 } // namespace
