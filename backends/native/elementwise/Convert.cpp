@@ -157,15 +157,16 @@ public:
     return b_.CreateBitCast(bits, f32_);
   }
 
-  // Nearest power, ties upward; saturates.
+  // The power of two that is not below x; too large ones saturate or become NaN.
   llvm::Value *f32ToE8m0(llvm::Value *x, bool saturate) {
     llvm::Value *bits = b_.CreateBitCast(x, i32_);
     llvm::Value *exponent = b_.CreateLShr(bits, 23);
     llvm::Value *mantissa = b_.CreateAnd(bits, constant(0x7fffff));
-    llvm::Value *threshold = b_.CreateSelect(b_.CreateICmpEQ(exponent, constant(0)),
-                                             constant(0x600000), constant(0x400000));
+    // 2^-127 itself is a subnormal float.
+    llvm::Value *exact =
+        b_.CreateSelect(b_.CreateICmpEQ(exponent, constant(0)), constant(0x400000), constant(0));
     llvm::Value *code =
-        b_.CreateAdd(exponent, b_.CreateZExt(b_.CreateICmpUGE(mantissa, threshold), i32_));
+        b_.CreateAdd(exponent, b_.CreateZExt(b_.CreateICmpUGT(mantissa, exact), i32_));
     code = b_.CreateSelect(b_.CreateICmpUGT(code, constant(0xfe)), constant(saturate ? 0xfe : 0xff),
                            code);
     code = b_.CreateSelect(b_.CreateICmpUGE(bits, constant(0x7f800000)), constant(0xff), code);
@@ -303,7 +304,8 @@ llvm::Value *convert(KernelEmitter &e, llvm::Value *value, DType from, DType to,
   }
   if (isAnyFloat(from)) {
     if (isAnyFloat(to)) {
-      bool narrow = to != DType::F32 && to != DType::F64;
+      // A power of two is rounded in one direction, for which the nearest f32 is the definition.
+      bool narrow = to != DType::F32 && to != DType::F64 && to != DType::F8E8M0;
       if (from == DType::F64 && to == DType::F32)
         return converter.floatToF32(value, from, false);
       return converter.f32ToFloat(converter.floatToF32(value, from, narrow), to, saturate);

@@ -111,6 +111,16 @@ static Value *emitLogicOp(KernelEmitter &e, const Op &op, Operands x, DType dtyp
   }
 }
 
+// Halves are selected as integers: not every target has registers for them.
+static Value *select(KernelEmitter &e, Operands x) {
+  llvm::Type *type = x[1]->getType(), *scalar = type->getScalarType();
+  if (!scalar->isHalfTy() && !scalar->isBFloatTy())
+    return e.b.CreateSelect(x[0], x[1], x[2]);
+  llvm::Type *bits = typeLike(e.b.getInt16Ty(), x[1]);
+  return e.b.CreateBitCast(
+      e.b.CreateSelect(x[0], e.b.CreateBitCast(x[1], bits), e.b.CreateBitCast(x[2], bits)), type);
+}
+
 // A ^ B in the type of A where A is an integer and B of any type.
 static bool isMixedPower(const Op &op) {
   return op.kind() == OpKind::Pow && op.operand(0)->type.dtype != op.operand(1)->type.dtype;
@@ -126,7 +136,7 @@ Value *emitElementwise(KernelEmitter &e, const Op &op, Operands operands, unsign
   case OpKind::Bitcast:
     return bitcast(e, operands[0], op.dtype("to"));
   case OpKind::Where:
-    return e.b.CreateSelect(operands[0], operands[1], operands[2]);
+    return select(e, operands);
   default:
     break;
   }

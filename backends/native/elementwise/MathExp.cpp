@@ -163,17 +163,17 @@ Value *tanh(KernelEmitter &e, Value *x) {
   Value *a = absolute(e, x);
   Value *one = floatLike(x, 1.0);
   Value *x2 = e.b.CreateFMul(x, x);
-  Value *small = e.multiplyAdd(e.b.CreateFMul(polynomial(e, x2, kP), x2), x, x);
+  Value *small = e.multiplyAdd(e.b.CreateFMul(polynomial(e, x2, kP), x2), a, a);
   Value *limited = clamp(e, a, 0.0, 10.0); // tanh is 1 in f32 from 9.01
   Value *grown = expNormal(e, e.b.CreateFAdd(limited, limited));
   Value *large = e.b.CreateFSub(one, e.b.CreateFDiv(floatLike(x, 2.0), e.b.CreateFAdd(grown, one)));
-  return e.b.CreateSelect(e.b.CreateFCmpOLT(a, floatLike(x, 0.625)), small, copySign(e, large, x));
+  return copySign(e, e.b.CreateSelect(e.b.CreateFCmpOLT(a, floatLike(x, 0.625)), small, large), x);
 }
 
 // 2 ulp. An odd polynomial below 1, else 1 - exp(q(|x|)) with q fitted to log(erfc).
 Value *erf(KernelEmitter &e, Value *x) {
   static constexpr double kSmall[] = {
-      1.1283791659137505,   -0.37612627135961824,   0.11283600176213995,  -0.026854444590123837,
+      0.1283791659137505,   -0.37612627135961824,   0.11283600176213995,  -0.026854444590123837,
       0.005189535335993505, -0.0008020841250712682, 7.889119437082064e-05};
   static constexpr double kLarge[] = {
       0.00020436000730228443, -1.129661157653971,      -0.6330396111464629,
@@ -181,7 +181,8 @@ Value *erf(KernelEmitter &e, Value *x) {
       0.0004637882308657146,  -2.5314843782639725e-05, 2.5132913925010137e-07};
   Value *a = absolute(e, x);
   Value *one = floatLike(x, 1.0);
-  Value *small = e.b.CreateFMul(polynomial(e, e.b.CreateFMul(x, x), kSmall), x);
+  // x + x p(x^2) rounds once less than the plain product.
+  Value *small = e.multiplyAdd(polynomial(e, e.b.CreateFMul(x, x), kSmall), x, x);
   Value *limited = clamp(e, a, 0.0, 4.0); // erf is 1 in f32 from 3.92
   Value *large = e.b.CreateFSub(one, expNormal(e, polynomial(e, limited, kLarge)));
   return e.b.CreateSelect(e.b.CreateFCmpOLT(a, one), small, copySign(e, large, x));

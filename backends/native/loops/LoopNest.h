@@ -80,6 +80,9 @@ private:
   friend class NestEmitter;
   std::vector<llvm::Value *> laneOffsets(unsigned view) const;
   bool isIrregular(unsigned view) const;
+  // Halves as integers; see Point.cpp.
+  llvm::Value *loadMoved(unsigned view) const;
+  llvm::Value *loadScalar(unsigned view) const;
 
   const NestEmitter *nest = nullptr;
   std::vector<llvm::Value *> offsets;                   // per view

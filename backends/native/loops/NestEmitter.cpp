@@ -162,8 +162,7 @@ void NestEmitter::vectorLoop(const Point &base, const Axes &axes, unsigned lanes
       varies |= pending != nullptr;
     if (!varies && !view.iota && !view.written && !isSubByte(view.dtype) &&
         plan.reduced_.extents.empty())
-      at.hoisted[v] =
-          e.load(view.dtype, e.elementPointer(view.dtype, e.arg(view.arg), at.offsets[v]));
+      at.hoisted[v] = at.loadScalar(static_cast<unsigned>(v));
   }
   auto vectorAt = [&](Value *i, unsigned width, unsigned active) {
     Point point = at;

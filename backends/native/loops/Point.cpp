@@ -27,6 +27,22 @@ void storeNibble(KernelEmitter &e, Value *value, Value *base, Value *index) {
   b.CreateStore(b.CreateOr(kept, nibble), at);
 }
 
+// How elements travel: f16 and bf16 as integers, because moving single ones in registers would
+// otherwise convert them on targets without such types.
+DType moved(DType dtype) {
+  return dtype == DType::F16 || dtype == DType::BF16 ? DType::U16 : dtype;
+}
+
+Value *asElements(KernelEmitter &e, Value *value, DType dtype) {
+  return moved(dtype) == dtype ? value
+                               : e.b.CreateBitCast(value, typeLike(e.scalarType(dtype), value));
+}
+
+Value *asMoved(KernelEmitter &e, Value *value, DType dtype) {
+  return moved(dtype) == dtype ? value
+                               : e.b.CreateBitCast(value, typeLike(e.b.getInt16Ty(), value));
+}
+
 Value *loadElement(KernelEmitter &e, DType dtype, Value *base, Value *index) {
   if (isSubByte(dtype))
     return loadNibble(e, dtype, base, index);
@@ -48,6 +64,11 @@ Value *reversed(KernelEmitter &e, Value *vector) {
 }
 
 } // namespace
+
+Value *Point::loadScalar(unsigned v) const {
+  const View &view = nest->plan.nest().views[v];
+  return loadElement(nest->e, moved(view.dtype), nest->e.arg(view.arg), offsets[v]);
+}
 
 Value *Point::pointer(unsigned v) const {
   const View &view = nest->plan.nest().views[v];
@@ -83,9 +104,14 @@ bool Point::isIrregular(unsigned v) const {
 }
 
 Value *Point::load(unsigned v) const {
+  return asElements(nest->e, loadMoved(v), nest->plan.nest().views[v].dtype);
+}
+
+Value *Point::loadMoved(unsigned v) const {
   KernelEmitter &e = nest->e;
   const View &view = nest->plan.nest().views[v];
   int64_t stride = laneStrides[v];
+  DType dtype = moved(view.dtype);
   if (hoisted[v])
     return e.splat(hoisted[v], lanes);
   if (view.iota) {
@@ -100,39 +126,40 @@ Value *Point::load(unsigned v) const {
   Value *base = e.arg(view.arg);
   bool irregular = isIrregular(v);
   if (!irregular && (lanes == 1 || stride == 0))
-    return e.splat(loadElement(e, view.dtype, base, offsets[v]), lanes);
-  if (!irregular && stride == 1 && !isSubByte(view.dtype))
-    return e.load(view.dtype, pointer(v), lanes, active);
-  if (!irregular && stride == -1 && !isSubByte(view.dtype) && active == lanes) {
+    return e.splat(loadElement(e, dtype, base, offsets[v]), lanes);
+  if (!irregular && stride == 1 && !isSubByte(dtype))
+    return e.load(dtype, pointer(v), lanes, active);
+  if (!irregular && stride == -1 && !isSubByte(dtype) && active == lanes) {
     Value *last = e.b.CreateSub(offsets[v], e.i64(lanes - 1));
-    return reversed(e, e.load(view.dtype, e.elementPointer(view.dtype, base, last), lanes));
+    return reversed(e, e.load(dtype, e.elementPointer(dtype, base, last), lanes));
   }
   auto at = laneOffsets(v);
   if (lanes == 1)
-    return loadElement(e, view.dtype, base, at[0]);
-  Value *vector = llvm::Constant::getNullValue(e.vectorType(view.dtype, lanes));
+    return loadElement(e, dtype, base, at[0]);
+  Value *vector = llvm::Constant::getNullValue(e.vectorType(dtype, lanes));
   for (unsigned i = 0; i < active; ++i)
-    vector = e.b.CreateInsertElement(vector, loadElement(e, view.dtype, base, at[i]), i);
+    vector = e.b.CreateInsertElement(vector, loadElement(e, dtype, base, at[i]), i);
   return vector;
 }
 
 void Point::store(unsigned v, Value *value) const {
   KernelEmitter &e = nest->e;
   const View &view = nest->plan.nest().views[v];
+  DType dtype = moved(view.dtype);
+  value = asMoved(e, value, view.dtype);
   Value *base = e.arg(view.arg);
   bool irregular = isIrregular(v);
   if (!irregular && lanes == 1) {
-    storeElement(e, view.dtype, value, base, offsets[v]);
+    storeElement(e, dtype, value, base, offsets[v]);
     return;
   }
-  if (!irregular && laneStrides[v] == 1 && !isSubByte(view.dtype)) {
-    e.store(view.dtype, value, pointer(v), lanes, active);
+  if (!irregular && laneStrides[v] == 1 && !isSubByte(dtype)) {
+    e.store(dtype, value, pointer(v), lanes, active);
     return;
   }
   auto at = laneOffsets(v);
   for (unsigned i = 0; i < active; ++i)
-    storeElement(e, view.dtype, lanes == 1 ? value : e.b.CreateExtractElement(value, i), base,
-                 at[i]);
+    storeElement(e, dtype, lanes == 1 ? value : e.b.CreateExtractElement(value, i), base, at[i]);
 }
 
 } // namespace edgecc::native

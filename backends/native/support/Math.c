@@ -138,24 +138,30 @@ double edgecc_support_tanh(double x) {
   return __builtin_copysign(y, x);
 }
 
-// Below 3: exp(-x^2) times a series of positive terms; above: the continued fraction of erfc
+// e^(-a^2), the square taken exactly.
+static double gaussian(double a) {
+  Pair square = multiplyExactly(a, a);
+  return expParts(-square.high, -square.low);
+}
+
+// 9 units: below 2, exp(-x^2) times a series of positive terms; above: the continued fraction of erfc
 // (Abramowitz and Stegun, 7.1.6 and 7.1.14).
 double edgecc_support_erf(double x) {
   double a = magnitude(x), y = 1;
   if (x != x)
     return x;
-  if (a < 3) {
+  if (a < 2) {
     double term = a, sum = a;
     for (int n = 1; n < 80 && term > sum * 1e-18; ++n) {
       term *= 2 * a * a / (2 * n + 1);
       sum += term;
     }
-    y = sum * edgecc_support_exp(-a * a) * 1.12837916709551257390;
+    y = sum * gaussian(a) * 1.12837916709551257390;
   } else if (a < 6) {
     double f = 0;
-    for (int n = 60; n >= 1; --n)
+    for (int n = 160; n >= 1; --n)
       f = n / 2.0 / (a + f);
-    y = 1 - edgecc_support_exp(-a * a) * 0.56418958354775628695 / (a + f);
+    y = 1 - gaussian(a) * 0.56418958354775628695 / (a + f);
   }
   return __builtin_copysign(y, x);
 }
