@@ -28,6 +28,26 @@ Expected<void> writeText(const std::filesystem::path &path, const std::string &t
   return writeFile(path, std::as_bytes(std::span(text)));
 }
 
+// What would make the work useless at its end.
+Expected<void> checkOutput(const CompileOptions &o) {
+  std::error_code status; // what cannot be examined fails when it is written
+  std::filesystem::path folder = o.output.parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder, status))
+    return error("there is no such folder to write to", folder.string());
+  if (std::filesystem::is_directory(o.output, status))
+    return error("the output is a folder", o.output.string(), "name a file in it");
+  auto isIdentifier = [](const std::string &text) {
+    return std::isdigit(static_cast<unsigned char>(text[0])) == 0 &&
+           std::all_of(text.begin(), text.end(), [](unsigned char c) {
+             return (std::isalnum(c) != 0 && c < 128) || c == '_';
+           });
+  };
+  if (!o.symbol.empty() && !isIdentifier(o.symbol))
+    return error("'" + o.symbol + "' cannot begin the names of C functions", "--symbol",
+                 "use letters, digits and underscores");
+  return {};
+}
+
 // All ops that the target cannot run, in one message.
 Expected<void> checkLegal(const Module &module, const TargetModel &target) {
   Diagnostics unsupported;
@@ -130,6 +150,7 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   auto start = std::chrono::steady_clock::now();
   Progress progress(!o.quiet);
   CompileSummary summary;
+  EDGECC_CHECK(checkOutput(o));
   EDGECC_TRY(target, native::resolveTarget(o.target, o.cpu));
   summary.target = target.str();
   NativeTargetModel targetModel(target);

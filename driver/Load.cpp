@@ -60,8 +60,12 @@ Expected<std::unique_ptr<Module>> loadModule(const std::filesystem::path &path,
                                              const LoadOptions &options) {
   EDGECC_TRY(kind, detectFile(path));
   if (kind == FileKind::Blob)
-    return error("this is a compiled model, not one to compile", path.string());
+    return error("this is a compiled model, not one to compile", path.string(),
+                 "edgecc run runs it");
   if (kind == FileKind::Text) {
+    if (!options.shapes.empty() || !options.shapesFrom.empty() || !options.freeze.empty())
+      return error("text IR has its shapes already", path.string(),
+                   "leave out --shape, --shapes-from and --freeze");
     EDGECC_TRY(file, MappedFile::open(path));
     auto bytes = file->bytes();
     return parse({reinterpret_cast<const char *>(bytes.data()), bytes.size()}, path.string());

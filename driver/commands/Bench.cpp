@@ -66,7 +66,11 @@ Expected<void> execute(const BenchOptions &o) {
   auto loaded = Clock::now();
   if (!o.testData.empty()) {
     EDGECC_TRY(tensors, readTestData(o.testData, "input"));
-    for (unsigned i = 0; i < tensors.size() && i < model.inputs().size(); ++i)
+    if (tensors.size() != model.inputs().size())
+      return error(fmt::format("the folder has {} inputs, the model {}", tensors.size(),
+                               model.inputs().size()),
+                   o.testData);
+    for (unsigned i = 0; i < tensors.size(); ++i)
       EDGECC_CHECK(model.setInput(i, tensors[i].tensor));
   } else {
     // Zeros: the time of the kernels does not depend on the values.
@@ -125,13 +129,17 @@ Expected<void> execute(const BenchOptions &o) {
 int benchCommand(int argc, char **argv) {
   CLI::App app("Measures load time, run time and memory of a compiled model.", "edgecc bench");
   BenchOptions options;
-  app.add_option("blob", options.blob, "compiled model")->required();
-  app.add_option("--threads", options.threads, "threads to run on")->capture_default_str();
+  app.add_option("blob", options.blob, "compiled model")->type_name("FILE")->required();
+  app.add_option("--threads", options.threads, "threads to run on")
+      ->type_name("N")
+      ->capture_default_str();
   app.add_option("--runs", options.runs, "timed runs")
+      ->type_name("K")
       ->capture_default_str()
       ->check(CLI::Range(1u, 1000000u));
-  app.add_option("--test-data", options.testData, "folder with input_J.pb; without it zeros");
-  app.add_option("--json", options.json, "write the results there for scripts");
+  app.add_option("--test-data", options.testData, "folder with input_J.pb; without it zeros")
+      ->type_name("DIR");
+  app.add_option("--json", options.json, "write the results there for scripts")->type_name("FILE");
   if (auto exit = parseArguments(app, argc, argv))
     return *exit;
   auto result = execute(options);

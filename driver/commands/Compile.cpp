@@ -13,37 +13,49 @@ const std::map<std::string, Emit> kEmitNames = {
     {"blob", Emit::Blob}, {"obj", Emit::Object}, {"lib", Emit::Library}, {"asm", Emit::Assembly},
     {"llvm", Emit::Llvm}, {"ir", Emit::Ir},      {"onnx", Emit::Onnx}};
 
-void declare(CLI::App &app, CompileOptions &o) {
-  app.add_option("model", o.input, "ONNX model, or text IR")->required();
-  app.add_option("-o,--output", o.output, "file to write")->required();
+void declare(CLI::App &app, CompileOptions &o, std::string &emit) {
+  app.add_option("model", o.input, "ONNX model, or text IR")->type_name("FILE")->required();
+  app.add_option("-o,--output", o.output, "file to write")->type_name("FILE")->required();
   app.add_option(
-         "--emit", o.emit,
+         "--emit", emit,
          "blob (default), obj (with a C header), lib (static library with a C header), asm, "
          "llvm, ir (edgecc's text IR, as imported) or onnx (after the target-independent "
          "passes)")
-      ->transform(CLI::CheckedTransformer(kEmitNames));
-  app.add_option("--shape", o.shapes,
-                 "NAME=1x3x224x224 gives an input's shape, SYMBOL=4 a symbolic dimension; "
-                 "repeatable");
+      ->type_name("KIND")
+      ->check([](const std::string &kind) {
+        return kEmitNames.contains(kind) ? "" : "there is no kind of output '" + kind + "'";
+      });
+  addRepeatable(app, "--shape", o.shapes, "NAME=DIMS",
+                "NAME=1x3x224x224 gives an input's shape, SYMBOL=4 a symbolic dimension; "
+                "repeatable");
   app.add_option("--shapes-from", o.shapesFrom,
                  "folder with input_J.pb in the layout of ONNX's test data, whose shapes bind the "
-                 "inputs");
-  app.add_option("--freeze", o.freeze, "NAME=FILE (.npy, .pb) turns an input into a constant");
+                 "inputs")
+      ->type_name("DIR");
+  addRepeatable(app, "--freeze", o.freeze, "NAME=FILE",
+                "NAME=FILE (.npy, .pb) turns an input into a constant");
   app.add_option("--image-input", o.imageInputs,
                  "make an input take raw u8 RGB pixels: name=x,layout=NHWC,order=BGR,"
                  "mean=103.5:116.3:123.7,scale=0.017 (all optional)")
+      ->type_name("SPEC")
       ->expected(0, 1);
   app.add_option("--target", o.target,
-                 "native (default), x86-64, aarch64 or riscv64; with -none for bare metal");
+                 "native (default), x86-64, aarch64 or riscv64; with -none for bare metal")
+      ->type_name("T");
   app.add_option("--cpu", o.cpu,
                  "host (default on the host's architecture), baseline, avx2, avx512, avx512vnni, "
-                 "neon, dotprod, rv64gc, rv64gcv; optionally with +feature or -feature");
+                 "neon, dotprod, rv64gc, rv64gcv; optionally with +feature or -feature")
+      ->type_name("C");
   app.add_option("--symbol", o.symbol,
-                 "prefix of the symbols of obj and lib; default: the output's name");
-  app.add_option("--threads", o.threads, "compile threads; default: all cores");
-  app.add_option("--passes", o.passes, "run these passes instead of the pipeline: a,b{option=1}");
-  app.add_option("--load-pass", o.plugins, "shared library with passes of your own; repeatable");
-  app.add_option("--print-after", o.printAfter, "print the IR after this pass, or after all");
+                 "prefix of the symbols of obj and lib; default: the output's name")
+      ->type_name("NAME");
+  app.add_option("--threads", o.threads, "compile threads; default: all cores")->type_name("N");
+  app.add_option("--passes", o.passes, "run these passes instead of the pipeline: a,b{option=1}")
+      ->type_name("LIST");
+  addRepeatable(app, "--load-pass", o.plugins, "FILE",
+                "shared library with passes of your own; repeatable");
+  addRepeatable(app, "--print-after", o.printAfter, "PASS",
+                "print the IR after this pass, or after all");
   app.add_flag("--time-passes", o.timePasses, "print the time of each pass");
   app.add_flag("--verify-each", o.verifyEach, "check the IR after each pass");
   app.add_flag("-q,--quiet", o.quiet, "print nothing but errors");
@@ -79,10 +91,12 @@ int compileCommand(int argc, char **argv) {
                "  edgecc model.onnx -o model.blob",
                "edgecc");
   CompileOptions options;
-  declare(app, options);
+  std::string emit = "blob";
+  declare(app, options, emit);
   app.set_version_flag("--version", "edgecc " EDGECC_VERSION);
   if (auto exit = parseArguments(app, argc, argv))
     return *exit;
+  options.emit = kEmitNames.at(emit);
   auto summary = compileModel(options);
   if (!summary)
     return report(summary.error());

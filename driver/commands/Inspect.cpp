@@ -191,7 +191,7 @@ int inspectCommand(int argc, char **argv) {
   CLI::App app("Shows what an ONNX model, a text IR file or a blob holds.", "edgecc inspect");
   std::string file;
   bool asJson = false;
-  app.add_option("file", file, "ONNX model, text IR or blob")->required();
+  app.add_option("file", file, "ONNX model, text IR or blob")->type_name("FILE")->required();
   app.add_flag("--json", asJson, "print JSON with every detail");
   if (auto exit = parseArguments(app, argc, argv))
     return *exit;

@@ -68,15 +68,20 @@ Expected<void> execute(const OptOptions &o) {
 int optCommand(int argc, char **argv) {
   CLI::App app("Runs passes on text IR or an ONNX model and prints the IR.", "edgecc opt");
   OptOptions options;
-  app.add_option("file", options.input, "text IR or ONNX model");
-  app.add_option("--passes", options.passes, "a,b{option=1}: in this order; none: print only");
-  app.add_option("-o,--output", options.output, "file to write instead of standard output");
-  app.add_option("--shape", options.shapes, "NAME=1x3x224x224 for an ONNX model");
-  app.add_option("--target", options.target, "machine that target-dependent passes ask about");
-  app.add_option("--cpu", options.cpu, "its CPU level");
-  app.add_option("--load-pass", options.plugins, "shared library with passes of your own");
+  app.add_option("file", options.input, "text IR or ONNX model")->type_name("FILE");
+  app.add_option("--passes", options.passes, "a,b{option=1}: in this order; none: print only")
+      ->type_name("LIST");
+  app.add_option("-o,--output", options.output, "file to write instead of standard output")
+      ->type_name("FILE");
+  addRepeatable(app, "--shape", options.shapes, "NAME=DIMS", "NAME=1x3x224x224 for an ONNX model");
+  app.add_option("--target", options.target, "machine that target-dependent passes ask about")
+      ->type_name("T");
+  app.add_option("--cpu", options.cpu, "its CPU level")->type_name("C");
+  addRepeatable(app, "--load-pass", options.plugins, "FILE",
+                "shared library with passes of your own");
   app.add_option("--elide", options.elideAbove,
-                 "leave out the contents of parameters with more elements");
+                 "leave out the contents of parameters with more elements")
+      ->type_name("N");
   app.add_flag("--list-passes", options.list, "list all passes");
   app.add_flag("--statistics", options.statistics, "print what each pass did to standard error");
   if (auto exit = parseArguments(app, argc, argv))

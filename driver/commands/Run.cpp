@@ -30,31 +30,44 @@ struct RunOptions {
 void declare(CLI::App &app, RunOptions &o) {
   app.add_option("model", o.model,
                  "compiled model; an ONNX or text IR file runs on the reference backend")
+      ->type_name("FILE")
       ->required();
   app.add_option("--shape", o.shapes, "NAME=1x3x224x224, for an ONNX model that is not compiled");
-  app.add_option(
-      "--test-data", o.testData,
-      "folder with input_J.pb and output_J.pb: feed the former, compare with the latter");
-  app.add_option("--rtol", o.rtol, "relative tolerance of the comparison")->capture_default_str();
-  app.add_option("--atol", o.atol, "absolute tolerance of the comparison")->capture_default_str();
-  app.add_option("--input", o.inputs,
-                 "NAME=FILE: .npy, .pb, .png or .jpg; only FILE if there is one input");
-  app.add_option("--output-dir", o.outputDir, "write every output there as NAME.npy");
+  app.add_option("--test-data", o.testData,
+                 "folder with input_J.pb and output_J.pb: feed the former, compare with the latter")
+      ->type_name("DIR");
+  app.add_option("--rtol", o.rtol, "relative tolerance of the comparison")
+      ->type_name("R")
+      ->capture_default_str();
+  app.add_option("--atol", o.atol, "absolute tolerance of the comparison")
+      ->type_name("A")
+      ->capture_default_str();
+  addRepeatable(app, "--input", o.inputs, "NAME=FILE",
+                "NAME=FILE: .npy, .pb, .png or .jpg; only FILE if there is one input");
+  app.add_option("--output-dir", o.outputDir, "write every output there as NAME.npy")
+      ->type_name("DIR");
   app.add_flag("--images", o.images, "also write image-shaped outputs as NAME.png");
-  app.add_option("--mean", o.mean, "image inputs: subtracted from 0..255, one or per channel")
+  addRepeatable(app, "--mean", o.mean, "X",
+                "image inputs: subtracted from 0..255, one or per channel")
       ->delimiter(',');
-  app.add_option("--scale", o.scale, "image inputs: multiplied after that, one or per channel")
+  addRepeatable(app, "--scale", o.scale, "X",
+                "image inputs: multiplied after that, one or per channel")
       ->delimiter(',');
   app.add_option("--layout", o.layout, "image inputs: NCHW or NHWC")
+      ->type_name("L")
       ->check(CLI::IsMember({"NCHW", "NHWC"}));
   app.add_option("--order", o.order, "image inputs: RGB, BGR or GRAY")
+      ->type_name("O")
       ->check(CLI::IsMember({"RGB", "BGR", "GRAY"}));
   app.add_option("--fit", o.fit, "image inputs: stretch or letterbox")
+      ->type_name("F")
       ->check(CLI::IsMember({"stretch", "letterbox"}))
       ->capture_default_str();
-  app.add_option("--threads", o.threads, "threads to run on")->capture_default_str();
+  app.add_option("--threads", o.threads, "threads to run on")
+      ->type_name("N")
+      ->capture_default_str();
   app.add_flag("--profile", o.profile, "show the time of each layer");
-  app.add_option("--json", o.json, "write the results there for scripts");
+  app.add_option("--json", o.json, "write the results there for scripts")->type_name("FILE");
 }
 
 ImageOptions imageOptions(const RunOptions &o, ImageOptions image) {

@@ -26,8 +26,9 @@ int verifyCommand(int argc, char **argv) {
                "edgecc verify");
   std::string file;
   std::vector<std::string> shapes;
-  app.add_option("file", file, "blob, ONNX model or text IR")->required();
-  app.add_option("--shape", shapes, "NAME=1x3x224x224: binds the dims of a model's input");
+  app.add_option("file", file, "blob, ONNX model or text IR")->type_name("FILE")->required();
+  addRepeatable(app, "--shape", shapes, "NAME=DIMS",
+                "NAME=1x3x224x224: binds the dims of a model's input");
   if (auto exit = parseArguments(app, argc, argv))
     return *exit;
   auto kind = detectFile(file);

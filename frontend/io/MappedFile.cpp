@@ -50,15 +50,25 @@ MappedFile::~MappedFile() {
     ::munmap(const_cast<std::byte *>(data_), size_);
 }
 
+static bool writeTo(const std::filesystem::path &path, std::span<const std::byte> bytes) {
+  std::FILE *file = std::fopen(path.c_str(), "wb");
+  if (!file)
+    return false;
+  bool written = bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  return (std::fclose(file) == 0) && written;
+}
+
 Expected<void> writeFile(const std::filesystem::path &path, std::span<const std::byte> bytes) {
+  // A device or a pipe is written to: renaming would put a file in its place.
+  struct stat info{};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    if (!writeTo(path, bytes))
+      return systemError("write", path);
+    return {};
+  }
   std::filesystem::path temporary = path;
   temporary += ".tmp" + std::to_string(::getpid());
-  std::FILE *file = std::fopen(temporary.c_str(), "wb");
-  if (!file)
-    return systemError("create", path);
-  bool written = bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  bool closed = std::fclose(file) == 0;
-  if (!written || !closed || std::rename(temporary.c_str(), path.c_str()) != 0) {
+  if (!writeTo(temporary, bytes) || std::rename(temporary.c_str(), path.c_str()) != 0) {
     auto result = systemError("write", path);
     ::unlink(temporary.c_str());
     return result;

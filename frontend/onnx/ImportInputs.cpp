@@ -33,13 +33,58 @@ std::string spell(const Dims &dims) {
   return text.empty() ? "scalar" : text;
 }
 
+bool fits(const Dims &dims, const onnx::TensorShapeProto &shape) {
+  bool fits = static_cast<size_t>(shape.dim_size()) == dims.size();
+  for (int i = 0; fits && i < shape.dim_size(); ++i)
+    fits = !isFixed(shape.dim(i)) || shape.dim(i).dim_value() == dims[static_cast<size_t>(i)];
+  return fits;
+}
+
+const onnx::ValueInfoProto *findInput(const onnx::GraphProto &graph, const std::string &name) {
+  auto found = std::ranges::find(graph.input(), name, &onnx::ValueInfoProto::name);
+  return found == graph.input().end() ? nullptr : &*found;
+}
+
+bool hasSymbol(const onnx::GraphProto &graph, const std::string &symbol) {
+  return std::ranges::any_of(graph.input(), [&](const onnx::ValueInfoProto &input) {
+    return std::ranges::any_of(input.type().tensor_type().shape().dim(),
+                               [&](const Dimension &dim) { return symbolOf(dim) == symbol; });
+  });
+}
+
+std::string inputNames(const onnx::GraphProto &graph) {
+  std::string names;
+  for (const onnx::ValueInfoProto &input : graph.input())
+    names += (names.empty() ? "its inputs are '" : "', '") + printable(input.name());
+  return names.empty() ? names : names + "'";
+}
+
+// An input that becomes a constant keeps the type that the model gives it.
+Expected<void> checkFrozen(const onnx::GraphProto &graph, const std::string &name,
+                           const Type &type) {
+  const onnx::ValueInfoProto *input = findInput(graph, name);
+  if (!input)
+    return error("the model has no input '" + printable(name) + "' to freeze", "",
+                 inputNames(graph));
+  const onnx::TypeProto::Tensor &tensor = input->type().tensor_type();
+  if (dtypeFromOnnx(tensor.elem_type()) != type.dtype)
+    return error("the data to freeze is " + type.str() + ", but the input holds " +
+                     onnxTypeName(tensor.elem_type()),
+                 printable(name));
+  if (tensor.has_shape() && !fits(type.dims, tensor.shape()))
+    return error("the data to freeze is " + type.str() + ", but the input is " +
+                     spell(tensor.shape()),
+                 printable(name));
+  return {};
+}
+
 } // namespace
 
 Expected<void> GraphImporter::addInitializers(const onnx::GraphProto &graph, Scope &scope) {
   auto add = [&](const std::string &name, Tensor content) -> Expected<void> {
     if (name.empty() || scope.values.contains(name))
       return error("two initialisers have the name '" + printable(name) + "'");
-    Value *value = constant(std::move(content), name);
+    Value *value = builder_->constant(std::move(content), name);
     value->provenance.tensor = name;
     scope.values[name] = value;
     return {};
@@ -77,10 +122,7 @@ Expected<void> GraphImporter::bindSymbols() {
       continue;
     const onnx::TensorShapeProto &shape = input.type().tensor_type().shape();
     const Dims &dims = given->second;
-    bool fits = static_cast<size_t>(shape.dim_size()) == dims.size();
-    for (int i = 0; fits && i < shape.dim_size(); ++i)
-      fits = !isFixed(shape.dim(i)) || shape.dim(i).dim_value() == dims[static_cast<size_t>(i)];
-    if (!fits)
+    if (!fits(dims, shape))
       return error("the shape " + spell(dims) + " does not fit the input, which is " + spell(shape),
                    printable(input.name()));
     for (int i = 0; i < shape.dim_size(); ++i) {
@@ -92,12 +134,14 @@ Expected<void> GraphImporter::bindSymbols() {
       symbols_.try_emplace(symbol, extent);
     }
   }
-  for (const auto &[name, dims] : options_.inputShapes) {
-    bool isInput = std::ranges::any_of(model_.graph().input(),
-                                       [&](const auto &input) { return input.name() == name; });
-    if (!isInput && !symbols_.contains(name))
-      return error("the model has no input '" + printable(name) + "' to give a shape to");
-  }
+  for (const auto &[name, dims] : options_.inputShapes)
+    if (!findInput(model_.graph(), name) && !(dims.size() == 1 && hasSymbol(model_.graph(), name)))
+      return error("the model has no input" +
+                       std::string(dims.size() == 1 ? " or symbolic dimension '" : " '") +
+                       printable(name) + "' to give a shape to",
+                   "", inputNames(model_.graph()));
+  for (const auto &[name, tensor] : options_.frozenInputs)
+    EDGECC_CHECK(checkFrozen(model_.graph(), name, tensor.type()));
   return {};
 }
 
@@ -141,7 +185,7 @@ Expected<void> GraphImporter::addInputs(Scope &scope) {
       continue; // an initialiser, listed here as old IR versions ask
     if (auto frozen = options_.frozenInputs.find(input.name());
         frozen != options_.frozenInputs.end()) {
-      scope.values[input.name()] = constant(frozen->second, input.name());
+      scope.values[input.name()] = builder_->constant(frozen->second, input.name());
       continue;
     }
     auto type = inputType(input);
