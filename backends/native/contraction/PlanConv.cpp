@@ -1,6 +1,7 @@
 #include "backends/native/contraction/PlanConv.h"
 #include "backends/native/contraction/Narrow.h"
 #include "backends/native/contraction/Pack.h"
+#include "backends/native/contraction/Planar.h"
 
 #include <fmt/format.h>
 #include <numeric>
@@ -19,13 +20,19 @@ public:
     c_.name = shape_.name;
     c_.columns = shape_.columns;
     EDGECC_CHECK(chooseProduct());
-    setAxes();
+    setExtents();
     setLeft();
+    setRight();
+    bool planar = prefersPlanar(c_, context->target);
+    setAxes(planar);
     EDGECC_TRY(finished, epilogue(axes_, c_.outer.size() + 3));
     c_.epilogue = std::move(finished);
     if (const Value *bias = operand(2))
       c_.epilogue.addends.push_back({access(*bias, axes_, c_.outer.size() + 3, 1)});
-    setRight();
+    if (planar) {
+      addPlanarKernel();
+      return {};
+    }
     if (constant_ && narrow_.leftCorrection != 0)
       addCorrection();
     c_.collapse();
@@ -56,21 +63,33 @@ private:
     return {};
   }
 
-  // Iteration axes: n, group, phase of each spatial axis, outer spatial axes, y, x, column.
-  void setAxes() {
+  void addPlanarKernel() {
+    args[c_.right.arg] = {Storage::Space::Weights, 0,
+                          context->weights.add(packColumns(c_, planarPacking(c_), columns_))};
+    Planar planar{c_.name,    c_.product, c_.outer,     c_.rowsY,       c_.rowsX,
+                  c_.columns, c_.left,    c_.right.arg, c_.right.outer, std::move(c_.epilogue)};
+    PlanarSchedule schedule = scheduleOf(planar, context->target);
+    context->kernels.push_back(planarKernel(std::move(planar), schedule, std::move(args)));
+  }
+
+  // Outer axes: n, group, phase of each spatial axis, outer spatial axes.
+  void setExtents() {
     c_.outer = {x_.dims()[0], shape_.groups};
     for (const SpatialAxis &axis : shape_.axes)
       c_.outer.push_back(axis.phases);
-    size_t firstSpatial = c_.outer.size();
     for (size_t i = 0; i + 2 < rank_; ++i)
       c_.outer.push_back(shape_.axes[i].count);
-    size_t y = c_.outer.size();
     c_.rowsY = rank_ >= 2 ? shape_.axes[rank_ - 2].count : 1;
     c_.rowsX = shape_.axes[rank_ - 1].count;
+  }
+
+  // Iteration axes: the outer ones, y, then x and column; of a planar kernel, column and x.
+  void setAxes(bool planar) {
+    size_t y = c_.outer.size(), x = planar ? y + 2 : y + 1, column = planar ? y + 1 : y + 2;
     axes_.push_back({{{0, 1}}, 0});
-    axes_.push_back({{{1, shape_.columns}, {y + 2, 1}}, 0});
+    axes_.push_back({{{1, shape_.columns}, {column, 1}}, 0});
     for (size_t i = 0; i < rank_; ++i) {
-      size_t iteration = i + 2 < rank_ ? firstSpatial + i : i + 1 < rank_ ? y : y + 1;
+      size_t iteration = i + 2 < rank_ ? 2 + rank_ + i : i + 1 < rank_ ? y : x;
       axes_.push_back({{{iteration, shape_.axes[i].step}, {2 + i, 1}}, shape_.axes[i].first});
     }
   }

@@ -12,6 +12,8 @@ list(APPEND NATIVE_SOURCES
   contraction/PlanConv.cpp
   contraction/PlanMatMul.cpp
   contraction/PlanDepthwise.cpp
+  contraction/Planar.cpp
+  contraction/PlanarStaging.cpp
   contraction/Product.cpp
   contraction/Schedule.cpp
   contraction/Staging.cpp
