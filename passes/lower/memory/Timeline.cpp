@@ -24,9 +24,16 @@ void Timeline::insertBefore(const Op &op, const Op &next) {
   times_[&op] = {time, time};
 }
 
-int Timeline::useTime(const Op &user, const Block &definedIn) const {
-  // An op with regions reads its operands before they run.
-  int time = times_.at(&user).begin;
+// A Scan reads a slice of each scanned operand in every trip.
+static bool isScanned(const Use &use) {
+  return use.user->kind() == OpKind::Scan &&
+         use.operand >= use.user->numOperands() - use.user->integer("num_scans");
+}
+
+int Timeline::useTime(const Use &use, const Block &definedIn) const {
+  // Other operands of an op with regions are read before these run.
+  const Op &user = *use.user;
+  int time = isScanned(use) ? times_.at(&user).end : times_.at(&user).begin;
   for (const Block *block = user.block(); block != &definedIn;) {
     const Op *parent = block->parentOp();
     if (isLoop(*parent))
@@ -56,7 +63,7 @@ Interval Timeline::lifetime(const Value &value) const {
 int Timeline::lastUse(const Value &value) const {
   int last = 0;
   for (const Use &use : value.uses())
-    last = std::max(last, useTime(*use.user, *value.owningBlock()));
+    last = std::max(last, useTime(use, *value.owningBlock()));
   return last;
 }
 

@@ -44,7 +44,7 @@ public:
 
 private:
   void number(const Block &block);
-  int useTime(const Op &user, const Block &definedIn) const;
+  int useTime(const Use &use, const Block &definedIn) const;
 
   std::unordered_map<const Op *, Interval> times_;
   int next_ = 0;
