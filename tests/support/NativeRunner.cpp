@@ -92,17 +92,19 @@ Tensor LoadedBlob::output(uint32_t index) const {
   return tensor;
 }
 
-Expected<void> LoadedBlob::runOnly(std::span<const Tensor> inputs) {
-  for (uint32_t i = 0; i < inputs.size(); ++i) {
-    if (Type want = inputType(i); !sameLogicalType(inputs[i].type(), want))
-      return error("input " + std::to_string(i) + " is " + want.str() + ", but the data is " +
-                   inputs[i].type().str());
-    // An empty tensor has no bytes to point to.
-    static const std::byte nothing{};
-    const std::byte *data = inputs[i].bytes() ? inputs[i].raw() : &nothing;
-    if (edgecc_context_set_input(context_.get(), i, data, nullptr) != EDGECC_OK)
-      return error(edgecc_context_error(context_.get()), "set_input");
-  }
+Expected<void> LoadedBlob::setInput(uint32_t index, const Tensor &tensor) {
+  if (Type want = inputType(index); !sameLogicalType(tensor.type(), want))
+    return error("input " + std::to_string(index) + " is " + want.str() + ", but the data is " +
+                 tensor.type().str());
+  // An empty tensor has no bytes to point to.
+  static const std::byte nothing{};
+  const std::byte *data = tensor.bytes() ? tensor.raw() : &nothing;
+  if (edgecc_context_set_input(context_.get(), index, data, nullptr) != EDGECC_OK)
+    return error(edgecc_context_error(context_.get()), "set_input");
+  return {};
+}
+
+Expected<void> LoadedBlob::run() {
   if (edgecc_context_run(context_.get()) != EDGECC_OK)
     return error(edgecc_context_error(context_.get()), "run");
   return {};
@@ -112,7 +114,9 @@ Expected<std::vector<Tensor>> LoadedBlob::run(std::span<const Tensor> inputs) {
   if (inputs.size() != edgecc_model_input_count(model_.get()))
     return error("the model has " + std::to_string(edgecc_model_input_count(model_.get())) +
                  " inputs, not " + std::to_string(inputs.size()));
-  EDGECC_CHECK(runOnly(inputs));
+  for (uint32_t i = 0; i < inputs.size(); ++i)
+    EDGECC_CHECK(setInput(i, inputs[i]));
+  EDGECC_CHECK(run());
   std::vector<Tensor> outputs;
   for (uint32_t i = 0; i < edgecc_model_output_count(model_.get()); ++i)
     outputs.push_back(output(i));

@@ -29,9 +29,9 @@ public:
   // Inputs must have exactly the model's types; outputs are copies with their actual extents.
   Expected<std::vector<Tensor>> run(std::span<const Tensor> inputs);
 
-  // The same with tensors only for inputs [0, inputs.size()); the others are states bound to
-  // outputs or were set before.
-  Expected<void> runOnly(std::span<const Tensor> inputs);
+  // The same step by step. The tensor must stay alive until the run.
+  Expected<void> setInput(uint32_t index, const Tensor &tensor);
+  Expected<void> run();
   Tensor output(uint32_t index) const;
   Type inputType(uint32_t index) const;
   Type outputType(uint32_t index) const;
