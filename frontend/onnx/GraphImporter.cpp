@@ -9,7 +9,11 @@ namespace edgecc::importer {
 namespace {
 
 constexpr int64_t kMaxNodes = 500'000; // with those of inlined functions, which can multiply
-constexpr unsigned kMaxDepth = 24;     // of functions and subgraphs in one another
+constexpr int64_t kMaxOps = 1'000'000;
+constexpr int64_t kMaxConstantBytes = int64_t{1} << 29; // and 16 times the model
+constexpr size_t kMaxName = 1024;                       // characters
+constexpr size_t kMaxPrefix = 500;                      // characters
+constexpr unsigned kMaxDepth = 24;                      // of functions and subgraphs in one another
 constexpr int64_t kOldestOpset = 7, kNewestOpset = 28;
 constexpr size_t kMaxListedNodes = 200;
 
@@ -127,6 +131,10 @@ void GraphImporter::importNode(const onnx::NodeProto &node, Scope &scope, unsign
   try {
     if (++numNodes_ > kMaxNodes)
       throw NodeError{"the model has more than " + std::to_string(kMaxNodes) + " nodes", {}, false};
+    for (const std::string &output : node.output())
+      if (output.size() > kMaxName)
+        throw NodeError{
+            "a name has more than " + std::to_string(kMaxName) + " characters", {}, false};
     auto function = functions_.find({node.domain(), node.op_type(), node.overload()});
     ImportFunction import = findImporter(domain, node.op_type());
     if (!import && function == functions_.end())
@@ -164,7 +172,7 @@ void GraphImporter::callFunction(const onnx::FunctionProto &function, NodeContex
     call.fail("functions call one another more than " + std::to_string(kMaxDepth) + " deep");
   Scope body;
   body.depth = caller.depth + 1;
-  body.prefix = call.location() + "/";
+  body.prefix = call.location().substr(0, kMaxPrefix) + "/";
   body.opsets = opsets_; // for what the function does not import itself
   for (const onnx::OperatorSetIdProto &entry : function.opset_import())
     body.opsets[entry.domain() == "ai.onnx" ? "" : entry.domain()] = entry.version();
@@ -228,7 +236,7 @@ std::vector<Value *> GraphImporter::inlineGraph(const onnx::GraphProto &graph,
   scope.parent = &outer;
   scope.opsets = outer.opsets;
   scope.formals = outer.formals;
-  scope.prefix = builder_->location + "/";
+  scope.prefix = builder_->location.substr(0, kMaxPrefix) + "/";
   scope.depth = outer.depth + 1;
   unwrap(addInitializers(graph, scope));
   for (size_t i = 0; i < arguments.size(); ++i)
@@ -255,6 +263,8 @@ Expected<void> GraphImporter::fillRegion(Block &block, const RegionBuilder &buil
 
 std::vector<Value *> GraphImporter::emit(OpKind kind, std::span<Value *const> operands,
                                          Attributes attributes, const RegionFiller &fill) {
+  if (++numOps_ > kMaxOps)
+    throw NodeError{"the model has more than " + std::to_string(kMaxOps) + " ops", {}, false};
   for (const Value *operand : operands)
     if (operand && !operand->type.isStatic())
       throw NodeError{"reads a value whose size depends on the data (" + operand->type.str() +
@@ -273,6 +283,9 @@ std::vector<Value *> GraphImporter::emit(OpKind kind, std::span<Value *const> op
 }
 
 Value *GraphImporter::constant(Tensor content, const std::string &name) {
+  constantBytes_ += static_cast<int64_t>(content.bytes());
+  if (constantBytes_ > kMaxConstantBytes + 16 * static_cast<int64_t>(source_.model.size()))
+    throw NodeError{"the model's computed constants are too large", {}, false};
   return builder_->constant(std::move(content), name);
 }
 

@@ -124,9 +124,11 @@ private:
   std::map<std::tuple<std::string, std::string, std::string>, const onnx::FunctionProto *>
       functions_;
   std::vector<FailedNode> failed_;
-  int64_t numNodes_ = 0;    // imported so far, with those of inlined functions
-  int64_t foldedBytes_ = 0; // results of folding so far
-  int64_t foldedWork_ = 0;  // operations spent on folding so far
+  int64_t numNodes_ = 0;      // imported so far, with those of inlined functions
+  int64_t numOps_ = 0;        // emitted so far
+  int64_t constantBytes_ = 0; // of Constant nodes and what importers compute, so far
+  int64_t foldedBytes_ = 0;   // results of folding so far
+  int64_t foldedWork_ = 0;    // operations spent on folding so far
 };
 
 } // namespace edgecc::importer

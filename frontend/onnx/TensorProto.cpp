@@ -110,6 +110,16 @@ Expected<Tensor> fromTypedFields(const TensorProto &proto, DType dtype, const Di
   return error("unknown element type", where);
 }
 
+constexpr uint64_t kMostUses = 16; // of each byte of a file, on average
+
+// Adds to a count unless that would pass the limit.
+bool spend(uint64_t &spent, uint64_t bytes, uint64_t limit) {
+  if (bytes > limit || spent > limit - bytes)
+    return false;
+  spent += bytes;
+  return true;
+}
+
 std::optional<uint64_t> parseNumber(const std::string &text) {
   uint64_t value = 0;
   auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -162,6 +172,11 @@ Expected<Tensor> fromExternal(const TensorProto &proto, DType dtype, const Dims 
     return error("external data file '" + location + "' does not hold the " + std::to_string(need) +
                      " bytes at offset " + std::to_string(offset) + " that the tensor needs",
                  where, "the file is damaged or belongs to another model");
+  uint64_t mapped = 0;
+  for (const auto &[name, other] : source->files)
+    mapped += other->bytes().size();
+  if (!spend(source->externalBytes, need, kMostUses * mapped))
+    return error("the model uses its external data too many times", where);
   return fromRaw(dtype, dims, bytes.subspan(offset, need), file);
 }
 
@@ -209,6 +224,8 @@ Expected<Tensor> tensorFromProto(const TensorProto &proto, TensorSource *source,
     auto end = static_cast<uint64_t>(proto.segment().end());
     if (begin > end || end > source->model.size())
       return error("tensor '" + proto.name() + "' lies outside the file", where);
+    if (!spend(source->segmentBytes, end - begin, kMostUses * source->model.size()))
+      return error("the model repeats its tensors too many times", where);
     raw = source->model.subspan(begin, end - begin);
     owner = source->owner;
   }
@@ -223,7 +240,8 @@ Expected<Tensor> tensorFromProto(const TensorProto &proto, TensorSource *source,
 
 Expected<Tensor> tensorFromSparse(const onnx::SparseTensorProto &proto, TensorSource *source,
                                   const std::string &where) {
-  constexpr int64_t kMaxDense = int64_t{1} << 28;
+  constexpr int64_t kMaxDense = int64_t{1} << 26;
+  constexpr uint64_t kMaxDenseBytes = uint64_t{1} << 30;
   Dims dims(proto.dims().begin(), proto.dims().end());
   if (!isValidShape(dims) || numElements(dims) > kMaxDense)
     return error("the sparse tensor '" + proto.values().name() + "' is too large to be made dense",
@@ -236,6 +254,9 @@ Expected<Tensor> tensorFromSparse(const onnx::SparseTensorProto &proto, TensorSo
                  indices.dims()[1] == static_cast<int64_t>(dims.size());
   if (values.rank() != 1 || (!linear && !perAxis) || isSubByte(values.dtype()))
     return error("the sparse tensor '" + proto.values().name() + "' is malformed", where);
+  if (source && !spend(source->denseBytes, static_cast<uint64_t>(numBytes(values.dtype(), dims)),
+                       kMaxDenseBytes))
+    return error("the model's sparse tensors are too large to be made dense", where);
   Tensor dense(values.dtype(), dims);
   size_t width = bitWidth(values.dtype()) / 8;
   std::byte *out = dense.mutableRaw();

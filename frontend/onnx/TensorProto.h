@@ -26,13 +26,17 @@ struct TensorSource {
   std::filesystem::path folder;
   // Files of external data that are already mapped.
   std::map<std::string, std::shared_ptr<const MappedFile>> files;
+  // Bytes handed out so far from segments, from external data, and for sparse tensors made dense.
+  // Sound models use each byte once or a few times; a hostile one could use one byte a million
+  // times.
+  uint64_t segmentBytes = 0, externalBytes = 0, denseBytes = 0;
 };
 
 // `where` names the tensor's node or file in diagnostics. Large tensors share the bytes of the
 // source. Element counts and data sizes are checked before anything is allocated.
 Expected<Tensor> tensorFromProto(const onnx::TensorProto &proto, TensorSource *source,
                                  const std::string &where);
-// Coordinate form to dense; at most 2^28 elements.
+// Coordinate form to dense; at most 2^26 elements, and 1 GiB from one source.
 Expected<Tensor> tensorFromSparse(const onnx::SparseTensorProto &proto, TensorSource *source,
                                   const std::string &where);
 onnx::TensorProto tensorToProto(const Tensor &tensor, const std::string &name);

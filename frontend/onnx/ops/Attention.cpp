@@ -47,6 +47,9 @@ Value *biasWhere(NodeContext &n, Value *condition, DType dtype) {
 Value *sumOf(NodeContext &n, Value *a, Value *b) { return a && b ? add(n, a, b) : a ? a : b; }
 
 Value *range(NodeContext &n, int64_t count, Dims dims) {
+  constexpr int64_t kMost = int64_t{1} << 22;
+  if (count > kMost)
+    n.fail("has more than " + std::to_string(kMost) + " positions");
   std::vector<int64_t> values = allAxes(static_cast<size_t>(count));
   return n.constant(Tensor::of<int64_t>(DType::I64, std::move(dims), values));
 }
@@ -71,9 +74,6 @@ struct Positions {
 
 // Query i may see keys up to its own position.
 Value *causalBias(NodeContext &n, const Positions &p, DType dtype) {
-  constexpr int64_t kMost = int64_t{1} << 26;
-  if (p.queries > kMost || p.keys > kMost || p.queries * p.keys > kMost)
-    n.fail("the causal mask would be too large");
   Value *row = range(n, p.queries, {p.queries, 1}), *column = range(n, p.keys, {1, p.keys});
   if (p.lengths) {
     Value *offset = sub(n, p.lengths, n.constant(Tensor::scalar(DType::I64, p.queries)));

@@ -93,12 +93,12 @@ void importMatMulNBits(NodeContext &n) {
   int64_t k = n.intAttribute("K"), columns = n.intAttribute("N"), bits = n.intAttribute("bits", 4);
   int64_t block = n.intAttribute("block_size");
   const Tensor &packed = n.requireConstant(1, "the packed weights");
-  if (bits != 4 || block < 16 || block > k || k < 1 || columns < 1 || k % block != 0 ||
-      packed.dtype() != DType::U8)
+  if (bits != 4 || block < 16 || block > k || columns < 1 || !isValidShape({columns, k}) ||
+      k % block != 0 || packed.dtype() != DType::U8)
     n.fail("only 4-bit weights in whole blocks are supported");
   int64_t blocks = k / block;
   Dims perBlock{columns, blocks};
-  if (packed.elements() != columns * k / 2 || !isValidShape({columns, k}))
+  if (packed.elements() != columns * k / 2)
     n.fail("the packed weights do not have N * K elements");
   // Rows are whole numbers of bytes, low nibble first, as u4 tensors are.
   Tensor weights = packed.reshaped({columns * k / 2});

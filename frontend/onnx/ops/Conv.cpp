@@ -60,6 +60,9 @@ void importConvTranspose(NodeContext &n) {
   size_t count = in.size();
   std::vector<int64_t> outputPadding = n.intsAttribute("output_padding");
   outputPadding.resize(count, 0);
+  for (int64_t padding : outputPadding)
+    if (padding < 0 || padding > (int64_t{1} << 30))
+      n.fail("output_padding has an impossible entry");
   std::string autoPad = n.stringAttribute("auto_pad", "NOTSET");
   Dims wanted;
   if (n.hasAttribute("output_shape")) {

@@ -61,8 +61,10 @@ Scaling fromSizes(NodeContext &n, const Dims &in, const std::vector<int64_t> &ax
     for (size_t i = 0; i < axes.size(); ++i) {
       auto axis = static_cast<size_t>(axes[i]);
       scaling.scales[axis] = common;
-      scaling.sizes[axis] =
-          static_cast<int64_t>(std::floor(common * static_cast<double>(in[axis]) + 0.5));
+      double extent = common * static_cast<double>(in[axis]) + 0.5;
+      if (!(extent >= 0 && extent < 0x1p48))
+        n.fail("the sizes are impossible");
+      scaling.sizes[axis] = static_cast<int64_t>(std::floor(extent));
     }
     return scaling;
   }
@@ -184,9 +186,11 @@ void importAffineGrid(NodeContext &n) {
   Value *theta = n.input(0);
   Dims size = n.requireInts(1, "the size");
   if ((size.size() != 4 && size.size() != 5) || !isValidShape(size) ||
-      numElements(size) > (int64_t{1} << 26))
+      numElements(size) > (int64_t{1} << 24))
     n.fail("the size must be [N, C, H, W] or [N, C, D, H, W]");
   Dims spatial(size.begin() + 2, size.end());
+  if (numElements(spatial) > (int64_t{1} << 24)) // a batch or channel extent of 0 hides it above
+    n.fail("the grid is too large");
   auto axes = static_cast<int64_t>(spatial.size());
   if (theta->dims() != Dims{size[0], axes, axes + 1})
     n.fail("theta must be [N, " + std::to_string(axes) + ", " + std::to_string(axes + 1) +

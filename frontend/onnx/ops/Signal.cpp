@@ -99,7 +99,7 @@ void importSTFT(NodeContext &n) {
   if (signal->dims().size() != 3 || step < 1 || length < 1 || length > signal->dims()[1])
     n.fail("needs a signal [batch, length, 1 or 2] that is at least one frame long");
   int64_t frames = (signal->dims()[1] - length) / step + 1;
-  if (frames * length > kMostSamples)
+  if (frames > kMostSamples || frames * length > kMostSamples)
     n.fail("has too many frames");
   Tensor positions(DType::I64, {frames, length});
   auto out = positions.mutableData<int64_t>();

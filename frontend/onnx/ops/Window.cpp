@@ -6,7 +6,7 @@ namespace edgecc::importer {
 
 namespace {
 
-constexpr int64_t kMostExtent = int64_t{1} << 31; // keeps the window arithmetic far from overflow
+constexpr int64_t kMostExtent = int64_t{1} << 30; // keeps the window arithmetic far from overflow
 
 std::vector<int64_t> readList(const NodeContext &n, const char *name, size_t count,
                               int64_t absent) {

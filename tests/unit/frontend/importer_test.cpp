@@ -157,6 +157,44 @@ TEST_F(Importer, StopsFunctionsThatCallThemselves) {
   EXPECT_THAT(str(bytes.error()), HasSubstr("deep"));
 }
 
+TEST_F(Importer, LimitsFunctionsThatMultiply) {
+  std::string functions = "opset_import { domain: 'my' version: 1 }";
+  for (int i = 0; i < 20; ++i) {
+    std::string callee = "op_type: 'F" + std::to_string(i) + "' domain: 'my'";
+    if (i == 0)
+      callee = "op_type: 'Identity'";
+    functions += " functions { name: 'F" + std::to_string(i + 1) +
+                 "' domain: 'my' input: 'a' output: 'c' opset_import { domain: 'my' version: 1 } "
+                 "node { " +
+                 callee + " input: 'a' output: 'b' } node { " + callee +
+                 " input: 'b' output: 'c' } }";
+  }
+  auto module = importText(valueInfo("input", "x", {4}) + valueInfo("output", "y", {}) +
+                               node("F20", {"x"}, {"y"}, "domain: 'my'"),
+                           18, {}, functions);
+  ASSERT_FALSE(module);
+  EXPECT_THAT(str(module.error()), HasSubstr("more than 500000 nodes"));
+}
+
+TEST_F(Importer, LimitsTensorsThatClaimTheSameBytes) {
+  onnx::ModelProto model;
+  ASSERT_TRUE(model.ParseFromString(modelBytes(
+      valueInfo("input", "x", {2}) + valueInfo("output", "y", {}) + node("Neg", {"x"}, {"y"}))));
+  for (int i = 0; i < 130; ++i) {
+    onnx::TensorProto &tensor = *model.mutable_graph()->add_initializer();
+    tensor.set_name("t" + std::to_string(i));
+    tensor.set_data_type(onnx::TensorProto::UINT8);
+    tensor.add_dims(2000);
+    tensor.mutable_segment()->set_begin(0);
+    tensor.mutable_segment()->set_end(2000);
+  }
+  auto bytes = std::make_shared<std::string>(model.SerializeAsString());
+  ASSERT_GT(bytes->size(), 2000u);
+  auto module = importOnnx(std::as_bytes(std::span(*bytes)), bytes);
+  ASSERT_FALSE(module);
+  EXPECT_THAT(str(module.error()), HasSubstr("repeats its tensors"));
+}
+
 TEST_F(Importer, TakesTheBranchThatIsKnown) {
   auto branch = [](const std::string &name, const std::string &op) {
     return "attribute { name: '" + name +
