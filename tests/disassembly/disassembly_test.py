@@ -19,30 +19,30 @@ from models import DEPTHWISE_MODELS, FLOAT_MODELS, INTEGER_MODELS  # noqa: E402
 
 
 class Level:
-    def __init__(self, multiply_add, dot_product, accumulator, spill):
+    def __init__(self, multiply_add, integer, destination, spill):
         self.multiply_add = re.compile(multiply_add)
-        # None: 8-bit products are widened first, which takes several forms
-        self.dot_product = re.compile(dot_product) if dot_product else None
-        self.accumulator = re.compile(accumulator)  # group 1 is the register that is added to
+        # of 8-bit integers, widened where there is no dot product; None: not checked
+        self.integer = re.compile(integer) if integer else None
+        self.destination = re.compile(destination)  # group 1 is the register that is written
         self.spill = re.compile(spill)
 
 
-def x86(multiply_add, dot_product=None):
+def x86(multiply_add, integer):
     # The destination is the last operand; a vector register beside an address in the stack is a
     # spill, also as an operand of the arithmetic.
-    return Level(multiply_add, dot_product, r"%([xyz]mm\d+)(?: \{.*\})*(?: *#.*)?$",
+    return Level(multiply_add, integer, r"%([xyz]mm\d+)(?: \{.*\})*(?: *#.*)?$",
                  r"^(?=.*%[xyz]mm)(?=.*\(%rsp)")
 
 
-def arm(dot_product=None):
-    return Level(r"^fmla v\d+\.4s", dot_product, r"^\S+ (v\d+)", r"^(ld|st)[pur]* [qvds]\d+.*\[sp")
+def arm(integer):
+    return Level(r"^fmla v\d+\.4s", integer, r"^\S+ (v\d+)", r"^(ld|st)[pur]* [qvds]\d+.*\[sp")
 
 
 LEVELS = {
-    "avx2": x86(r"^vfmadd\d+ps .*%ymm"),
-    "avx512": x86(r"^vfmadd\d+ps .*%zmm"),
+    "avx2": x86(r"^vfmadd\d+ps .*%ymm", r"^vpmaddwd .*%ymm"),
+    "avx512": x86(r"^vfmadd\d+ps .*%zmm", r"^vpmaddwd .*%zmm"),
     "avx512vnni": x86(r"^vfmadd\d+ps .*%zmm", r"^vpdpbusds? .*%zmm"),
-    "neon": arm(),
+    "neon": arm(r"^smlal2? v\d+\.4s"),
     "dotprod": arm(r"^(sdot|udot|usdot) v\d+\.4s"),
     # Whole registers go to memory for spills only, all else has an element width.
     "rv64gcv": Level(r"^vfm(acc|add)\.v[vf]", None, r"^\S+ (v\d+)",
@@ -50,14 +50,14 @@ LEVELS = {
     "rv64gc": Level(r"^fmadd\.s", None, r"^\S+ (f\w+)", r"^f[ls][wd] .*\(sp\)"),
 }
 MIN_ACCUMULATORS = 8  # two multiply-adds a cycle, four cycles of latency
-MIN_DEPTHWISE = 1     # its taps are added to one accumulator in a written order
+ANY = 1  # depthwise taps are added to one accumulator in a written order; vpmaddwd does not add
 
 
 def problems_of(loop, wanted, level, accumulators):
     hits = [instruction for instruction in loop if wanted.search(instruction)]
     if not hits:
         return [f"no loop holds {wanted.pattern}"]
-    registers = {level.accumulator.search(instruction)[1] for instruction in hits}
+    registers = {level.destination.search(instruction)[1] for instruction in hits}
     found = []
     if len(registers) < accumulators:
         found.append(f"{len(registers)} accumulators, fewer than {accumulators}")
@@ -71,9 +71,10 @@ def main():
     edgecc, objdump, target, cpu = sys.argv[1:]
     level = LEVELS[cpu]
     tests = [(FLOAT_MODELS, level.multiply_add, MIN_ACCUMULATORS),
-             (DEPTHWISE_MODELS, level.multiply_add, MIN_DEPTHWISE)]
-    if level.dot_product:
-        tests.append((INTEGER_MODELS, level.dot_product, MIN_ACCUMULATORS))
+             (DEPTHWISE_MODELS, level.multiply_add, ANY)]
+    if level.integer:
+        adds = "vpmaddwd" not in level.integer.pattern
+        tests.append((INTEGER_MODELS, level.integer, MIN_ACCUMULATORS if adds else ANY))
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for models, wanted, accumulators in tests:

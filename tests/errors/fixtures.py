@@ -11,6 +11,13 @@ from onnx_files import Model, data, tensor
 NEWER_FEATURES = [("avx_vnni", "avx2+avxvnni"), ("avx512_bf16", "avx512vnni+avx512bf16"),
                   ("avx512_vnni", "avx512vnni"), ("avx512f", "avx512"), ("avx2", "avx2")]
 
+MALFORMED_IR = """module "m" {
+  func @main(%0: f32[2] "x") -> ("y") {
+    Yield(%7)
+  }
+}
+"""
+
 
 class Unavailable(Exception):
     """The machine has no way to make the file; the case is skipped."""
@@ -125,8 +132,7 @@ class Fixtures:
             (path / "input_0.pb").write_bytes(data(9, "x")[:-1])
 
     def text(self, stem, path):
-        path.write_text("This is a text, and nothing else.\n" if stem != "malformed"
-                        else "module @m {\n  func @main(%x: f32[2]) {\n    yield %nothing\n")
+        path.write_text(MALFORMED_IR if stem == "malformed" else "A text, and nothing else.\n")
 
 
 def newer_cpu():
