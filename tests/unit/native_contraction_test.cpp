@@ -425,6 +425,36 @@ TEST_P(NativeContraction, HalfConvRoundsOnce) {
   h.runAndCompare(target_);
 }
 
+// Kernels with few input channels, as of images, or few output channels.
+TEST_P(NativeContraction, ConvOfFewChannelsMatchesNaiveLoops) {
+  Harness h(13);
+  for (int i = 0; i < 40; ++i) {
+    ConvCase c = randomConv(h, i % 8 == 7 ? 1 : 2, i % 5 == 4);
+    bool transposed = !c.outputPadding.empty(), fewInputs = i % 2;
+    c.group = i % 4 == 2 ? 2 : 1;
+    int64_t few = h.uniform(1, 5), many = h.uniform(3, 40);
+    int64_t ic = fewInputs ? few : many, oc = fewInputs ? many : few;
+    c.x[1] = ic * c.group;
+    c.w[0] = transposed ? ic * c.group : oc * c.group;
+    c.w[1] = transposed ? oc : ic;
+    c.x.back() = h.uniform(16, 50);
+    if (i % 3)
+      c.strides.back() = 1;
+    if (transposed)
+      c.outputPadding.back() = 0;
+    c.channelsLast = i % 3 != 0;
+    c.constantWeights = true;
+    if (i % 10 == 9) {
+      c.dtype = DType::F16;
+      c.bias = false;
+      c.x[1] = c.w[transposed ? 0 : 1] = 2; // sums that need no rounding
+      c.group = 1;
+    }
+    addConv(h, c);
+  }
+  h.runAndCompare(target_);
+}
+
 TEST_P(NativeContraction, DepthwiseConvMatchesNaiveLoops) {
   Harness h(4);
   for (int i = 0; i < 30; ++i) {

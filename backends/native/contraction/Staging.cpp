@@ -116,7 +116,15 @@ private:
       copyRun(to, from, times(pixels, left_.channels));
       return;
     }
-    e_.loop(e_.i64(0), pixels, 1, [&](llvm::Value *pixel) {
+    llvm::Value *first = e_.i64(0);
+    if (x_.stride == 1 && pixelPitch_ == left_.channels && left_.channels <= 4 && lanes_ >= 4) {
+      // Planes of a few channels are woven together a vector of pixels at a time.
+      first = b_.CreateAnd(pixels, e_.i64(-static_cast<int64_t>(lanes_)));
+      e_.loop(e_.i64(0), first, lanes_, [&](llvm::Value *pixel) {
+        weave(add(to, times(pixel, left_.channels)), add(from, pixel));
+      });
+    }
+    e_.loop(first, pixels, 1, [&](llvm::Value *pixel) {
       llvm::Value *toPixel = add(to, times(pixel, pixelPitch_));
       llvm::Value *fromPixel = add(from, times(pixel, x_.stride));
       if (left_.channelStride == 1) {
@@ -134,6 +142,28 @@ private:
     });
   }
 
+  // `lanes_` pixels of all channels, each of which is contiguous.
+  void weave(llvm::Value *to, llvm::Value *from) {
+    auto channels = static_cast<unsigned>(left_.channels);
+    std::vector<llvm::Value *> planes;
+    for (unsigned c = 0; c < channels; ++c)
+      planes.push_back(loadStaged(add(from, e_.i64(c * left_.channelStride)), lanes_));
+    for (unsigned v = 0; v < channels; ++v) {
+      // Element i of this vector is channel i % channels of pixel i / channels.
+      llvm::Value *woven = planes[0];
+      for (unsigned c = 0; c < channels; ++c) {
+        llvm::SmallVector<int> lanes;
+        for (unsigned lane = 0; lane < lanes_; ++lane) {
+          unsigned i = v * lanes_ + lane;
+          bool mine = i % channels == c;
+          lanes.push_back(static_cast<int>(mine ? (c ? lanes_ : 0) + i / channels : c ? lane : 0));
+        }
+        woven = b_.CreateShuffleVector(woven, planes[c], lanes);
+      }
+      e_.store(c_.product.a, woven, target(add(to, e_.i64(v * lanes_))), lanes_);
+    }
+  }
+
   void copyRun(llvm::Value *to, llvm::Value *from, llvm::Value *count) {
     inVectors(count, [&](llvm::Value *i, unsigned lanes) {
       copyElements(add(to, i), add(from, i), lanes);
@@ -141,6 +171,11 @@ private:
   }
 
   void copyElements(llvm::Value *to, llvm::Value *from, unsigned lanes) {
+    e_.store(c_.product.a, loadStaged(from, lanes), target(to), lanes);
+  }
+
+  // `lanes` elements of the input as they are staged.
+  llvm::Value *loadStaged(llvm::Value *from, unsigned lanes) {
     llvm::Value *value = loadElements(
         e_, left_.dtype, e_.elementPointer(left_.dtype, e_.arg(left_.arg), from), lanes, lanes);
     value = convertElements(e_, value, left_.dtype, c_.product.a, lanes);
@@ -148,7 +183,7 @@ private:
       value = b_.CreateAdd(value, llvm::ConstantInt::getSigned(value->getType(), left_.shift));
     if (zeroPoint_)
       value = b_.CreateSub(value, e_.splat(zeroPoint_, lanes));
-    e_.store(c_.product.a, value, target(to), lanes);
+    return value;
   }
 
   KernelEmitter &e_;
