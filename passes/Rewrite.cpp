@@ -7,7 +7,7 @@ namespace edgecc {
 
 Op *definedBy(const Value *value, OpKind kind) {
   Op *op = value ? value->definingOp() : nullptr;
-  return op && op->kind() == kind ? op : nullptr;
+  return op && op->kind() == kind && value->index() == 0 ? op : nullptr;
 }
 
 std::optional<double> splatOf(const Value *value) {

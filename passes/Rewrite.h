@@ -5,7 +5,7 @@
 
 namespace edgecc {
 
-// The op that defines `value` if it is of that kind, else null.
+// The op whose first result is `value` if it is of that kind, else null.
 Op *definedBy(const Value *value, OpKind kind);
 
 // The value of a constant whose elements are all equal (a scalar, or a filled tensor).

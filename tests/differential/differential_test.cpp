@@ -6,6 +6,7 @@
 #include "ir/Text.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 
@@ -43,6 +44,28 @@ TEST_P(Differential, NativeMatchesReference) {
   }
   if (count > GetParam())
     EXPECT_GT(ops, 3u) << "the generator made empty graphs";
+}
+
+// Graphs that went wrong once.
+TEST(DifferentialRegressions, StayFixed) {
+  size_t count = 0;
+  for (const auto &entry : std::filesystem::directory_iterator(
+           std::filesystem::path(EDGECC_SOURCE_DIR) / "tests/differential/regressions")) {
+    std::ifstream file(entry.path());
+    std::string text(std::istreambuf_iterator<char>(file), {});
+    auto module = parse(text, entry.path().filename().string());
+    ASSERT_TRUE(module) << str(module.error());
+    Graph graph{std::move(*module), {}};
+    std::mt19937 random(1);
+    for (const auto &argument : graph.module->main().body.arguments()) {
+      Tensor &input = graph.inputs.emplace_back(argument->type.dtype, argument->dims());
+      for (int64_t i = 0; i < input.elements(); ++i)
+        input.setDouble(i, random() * 0x1p-31 - 1);
+    }
+    EXPECT_EQ(checkIsolated(graph), "") << entry.path();
+    ++count;
+  }
+  EXPECT_GT(count, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, Differential, testing::Range<uint64_t>(0, 10));

@@ -78,8 +78,8 @@ Value *exp(KernelEmitter &e, Value *x) {
 
 // 2 ulp, also near zero.
 Value *expm1(KernelEmitter &e, Value *x) {
-  auto [n, r] = reduceExp(e, clamp(e, x, -87.0, 90.0));
-  // 2^n (1 + p) - 1 = 2^n p + (2^n - 1); n may be 128, so half of it twice.
+  auto [n, r] = reduceExp(e, clamp(e, x, -87.0, 89.0));
+  // 2^n (1 + p) - 1 = 2^n p + (2^n - 1); n is at most 128 (x = 89), so half of it twice.
   Value *scale = powerOfTwo(e, e.b.CreateSub(n, intLike(n, 1)));
   Value *p = expm1Reduced(e, r);
   Value *halfLess = e.b.CreateFSub(scale, floatLike(x, 0.5));
