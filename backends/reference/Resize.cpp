@@ -26,7 +26,12 @@ struct Axis {
   int64_t in, out;
   double scale;
 
-  double coordinate(int64_t i) const;
+  // The operand coordinate of result position i; far outside for extreme scales and regions.
+  double coordinate(int64_t i) const {
+    double x = unboundedCoordinate(i);
+    return std::isnan(x) ? 0 : std::clamp(x, -0x1p40, 0x1p40);
+  }
+  double unboundedCoordinate(int64_t i) const;
   int64_t nearest(double x) const;
   std::vector<Tap> taps(double x) const;
   bool isIdentity() const {
@@ -34,8 +39,8 @@ struct Axis {
   }
 };
 
-// The operand coordinate of result position i (ONNX Resize-19).
-double Axis::coordinate(int64_t i) const {
+// The formulas of ONNX Resize-19.
+double Axis::unboundedCoordinate(int64_t i) const {
   const std::string &mode = op.text("coordinate_mode");
   auto x = static_cast<double>(i), inLength = static_cast<double>(in),
        outLength = static_cast<double>(out), last = inLength - 1;

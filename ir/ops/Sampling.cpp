@@ -46,6 +46,15 @@ static void declareResize(std::vector<OpDef> &defs) {
                         isOneOf(op.text("nearest_mode"),
                                 {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"});
                })
+      // Bounds the total length of the widened filters.
+      .require("with antialias no size is above 2 * scale * extent + 1",
+               [](const Op &op) {
+                 for (size_t i = 0; op.flag("antialias") && i < typeOf(op, 0).rank(); ++i)
+                   if (static_cast<double>(op.ints("sizes")[i]) >
+                       2 * op.reals("scales")[i] * static_cast<double>(dimsOf(op, 0)[i]) + 1)
+                     return false;
+                 return true;
+               })
       .require("tf_crop_and_resize has a roi of two entries for each axis",
                [](const Op &op) {
                  return op.text("coordinate_mode") != "tf_crop_and_resize" ||

@@ -56,7 +56,7 @@ void declareUnary(std::vector<OpDef> &defs) {
   unary(defs, OpKind::Cast, "Cast", kAny,
         "Converts the element type. Float to float rounds to nearest even; float to integer "
         "truncates towards zero (out-of-range values saturate, NaN gives 0); integer to narrower "
-        "integer wraps; to bool is x != 0.")
+        "integer wraps; to bool is x != 0; to f8e8m0 rounds up to the next power of two.")
       .attr("to", AttributeKind::DType, "element type of the result")
       .attr("saturate", true,
             "for 8-bit float results: out-of-range values become the largest "

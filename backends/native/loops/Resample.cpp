@@ -14,8 +14,13 @@ struct Resampling {
   double cubicA;
   bool excludeOutside, antialias;
 
-  // Coordinate in the operand of result position i.
+  // Coordinate in the operand of result position i; far outside for extreme scales and regions.
   double coordinate(int64_t i) const {
+    double x = unboundedCoordinate(i);
+    return std::isnan(x) ? 0 : std::clamp(x, -0x1p40, 0x1p40);
+  }
+
+  double unboundedCoordinate(int64_t i) const {
     auto x = static_cast<double>(i);
     auto inExtent = static_cast<double>(in), outExtent = static_cast<double>(out);
     double resized = inExtent * scale; // before it was rounded to a whole extent
@@ -29,7 +34,7 @@ struct Resampling {
     if (coordinates == "pytorch_half_pixel")
       return out > 1 ? (x + 0.5) / scale - 0.5 : 0;
     if (coordinates == "align_corners")
-      return out > 1 ? x * (inExtent - 1) / (outExtent - 1) : 0;
+      return out > 1 ? x * (inExtent - 1) / (resized - 1) : 0;
     if (coordinates == "asymmetric")
       return x / scale;
     // tf_crop_and_resize

@@ -99,6 +99,8 @@ Value *convert(NodeContext &n, Value *x, DType to) {
     x = cast(n, x, DType::I32);
   if (x->type.dtype == to)
     return x;
+  if (to == DType::F8E8M0 && n.stringAttribute("round_mode", "up") != "up")
+    n.fail("float8e8m0 is rounded up only", "use round_mode 'up'");
   return n.emit(OpKind::Cast, {x}, {{"to", to}, {"saturate", n.flag("saturate", true)}});
 }
 
