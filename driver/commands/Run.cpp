@@ -32,7 +32,8 @@ void declare(CLI::App &app, RunOptions &o) {
                  "compiled model; an ONNX or text IR file runs on the reference backend")
       ->type_name("FILE")
       ->required();
-  app.add_option("--shape", o.shapes, "NAME=1x3x224x224, for an ONNX model that is not compiled");
+  addRepeatable(app, "--shape", o.shapes, "NAME=DIMS",
+                "NAME=1x3x224x224, for an ONNX model that is not compiled");
   app.add_option("--test-data", o.testData,
                  "folder with input_J.pb and output_J.pb: feed the former, compare with the latter")
       ->type_name("DIR");
