@@ -691,6 +691,20 @@ TEST_P(NativeContraction, MatMulMatchesNaiveLoops) {
   h.runAndCompare(target_);
 }
 
+// An empty sum is zero, an empty result needs no code.
+TEST_P(NativeContraction, EmptyProductsAreZero) {
+  Harness h(14);
+  for (bool constant : {false, true})
+    for (Dims extents : {Dims{3, 0, 20}, Dims{3, 4, 0}, Dims{0, 4, 5}}) {
+      MatrixCase m;
+      m.a = {extents[0], extents[1]};
+      m.b = {extents[1], extents[2]};
+      m.constantB = constant;
+      addProduct(h, m);
+    }
+  h.runAndCompare(target_);
+}
+
 TEST_P(NativeContraction, MatMulOfOtherTypesMatchesNaiveLoops) {
   Harness h(7);
   for (DType dtype : {DType::F64, DType::I32, DType::I64, DType::U32, DType::F16, DType::BF16})
@@ -783,6 +797,36 @@ INSTANTIATE_TEST_SUITE_P(
                     HotLoop{"aarch64", "neon", DType::F32, "fmla", "[sp"},
                     HotLoop{"aarch64", "dotprod", DType::I8, "sdot", "[sp"},
                     HotLoop{"riscv64", "rv64gcv", DType::F32, "vfma", "(sp)"}));
+
+// No element type may need a library call, which the image could not make.
+TEST(ContractionTargets, CodeLinksForEveryTargetAndElementType) {
+  struct Level {
+    const char *target, *cpu;
+  };
+  for (Level level :
+       {Level{"x86-64", "baseline"}, Level{"aarch64", "neon"}, Level{"aarch64", "dotprod"},
+        Level{"riscv64", "rv64gc"}, Level{"riscv64", "rv64gcv"}}) {
+    auto target = native::resolveTarget(level.target, level.cpu);
+    ASSERT_TRUE(target) << edgecc::str(target.error());
+    Harness h(15);
+    for (DType dtype : {DType::F32, DType::F16, DType::BF16, DType::F64, DType::U8, DType::I8})
+      for (int i = 0; i < 6; ++i) {
+        ConvCase c = randomConv(h, 2, i == 2 && isFloat(dtype));
+        if (isInteger(dtype))
+          makeNarrow(h, c);
+        c.dtype = dtype;
+        if (i % 3 == 1) {
+          c.channelsLast = true;
+          makeDepthwise(h, c);
+        }
+        addConv(h, c);
+      }
+    auto code = native::generateCode(h.finish(), *target, {});
+    ASSERT_TRUE(code) << level.cpu << ": " << edgecc::str(code.error());
+    auto image = native::linkImage(*code);
+    EXPECT_TRUE(image) << level.cpu << ": " << edgecc::str(image.error());
+  }
+}
 
 TEST_P(ContractionCode, HotLoopsHoldVectorMultipliesAndNoSpills) {
   const HotLoop &p = GetParam();

@@ -3,6 +3,8 @@
 namespace edgecc::native {
 
 Expected<void> planContraction(const Op &op, PlanContext &context) {
+  if (anchorOf(op)->result()->type.elements() == 0)
+    return {};
   switch (anchorOf(op)->kind()) {
   case OpKind::Conv:
     return isDepthwise(op) ? planDepthwise(op, context) : planConv(op, context);

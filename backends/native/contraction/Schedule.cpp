@@ -246,7 +246,8 @@ Schedule scheduleOf(const Contraction &c, const NativeTarget &target) {
   if (!s.staged && c.left.channelStride == 1 && c.left.channels >= lineElements &&
       c.columns >= lineElements && rowsCollide(x.step * x.stride * bytesA, maxTileRows(s.tiling)))
     s.staged = true;
-  if (s.staged && rowsCollide(x.step * s.pixelPitch * bytesA, maxTileRows(s.tiling)))
+  if (s.staged && c.left.channels >= lineElements &&
+      rowsCollide(x.step * s.pixelPitch * bytesA, maxTileRows(s.tiling)))
     s.pixelPitch += lineElements;
   chooseBlocks(c, s);
 
