@@ -3,6 +3,7 @@
 
 #include "ir/Text.h"
 
+#include <fstream>
 #include <gmock/gmock.h>
 
 namespace edgecc {
@@ -122,6 +123,18 @@ TEST(Registry, DocumentsEveryPassInASentence) {
     for (const OptionDef &option : pass->options)
       EXPECT_FALSE(option.doc.empty()) << option.name;
   }
+}
+
+// docs/passes.md ends with what passDocs() prints.
+TEST(Registry, SentencesAndOptionsAreTheDocumentation) {
+  Registry registry;
+  registerBuiltinPasses(registry);
+  std::ifstream file(EDGECC_SOURCE_DIR "/docs/passes.md");
+  std::string page((std::istreambuf_iterator<char>(file)), {});
+  std::string generated = passDocs(registry);
+  EXPECT_TRUE(page.ends_with("## All passes\n\n" + generated))
+      << "the page should end with:\n"
+      << generated;
 }
 
 } // namespace
