@@ -152,6 +152,34 @@ void importAttention(NodeContext &n) {
   n.setOutput(0, flat ? mergeHeads(n, y) : y);
 }
 
+// softmax(score_mod(q k' scale)), prob_mod of that, times v; the modifications are subgraphs.
+void importFlexAttention(NodeContext &n) {
+  Value *q = n.input(0), *k = n.input(1), *v = n.input(2);
+  if (q->dims().size() != 4 || k->dims().size() != 4 || v->dims().size() != 4 || q->dims()[3] < 1)
+    n.fail("queries, keys and values need rank 4");
+  int64_t heads = q->dims()[1];
+  DType dtype = q->type.dtype;
+  double absent = 1 / std::sqrt(static_cast<double>(q->dims()[3]));
+  Value *root = scalarLike(n, q, std::sqrt(n.floatAttribute("scale", absent)));
+  Value *keys = mul(n, swapLast(n, repeatHeads(n, k, heads)), root);
+  Value *scores = n.emit(OpKind::MatMul, {mul(n, q, root), keys});
+  DType wide = dtype == DType::F64 ? DType::F64 : DType::F32;
+  DType precision = n.dtypeAttribute("softmax_precision").value_or(wide);
+  auto modified = [&](Value *x, const char *name) {
+    if (!n.hasAttribute(name))
+      return x;
+    auto results = n.graph().inlineGraph(n.graphAttribute(name), {x}, n.scope());
+    if (results.size() != 1 || results[0]->dims() != x->dims())
+      n.fail(std::string(name) + " must keep the shape of what it modifies");
+    return results[0];
+  };
+  scores = modified(cast(n, scores, precision), "score_mod");
+  Value *weights = n.emit(OpKind::Softmax, {scores}, {{"axis", int64_t{3}}});
+  weights = modified(weights, "prob_mod");
+  Value *values = cast(n, repeatHeads(n, v, heads), precision);
+  n.setOutput(0, cast(n, n.emit(OpKind::MatMul, {weights, values}), dtype));
+}
+
 // Rotates pairs of features by angles whose cosine and sine are looked up by position.
 void importRotaryEmbedding(NodeContext &n) {
   Value *x = n.input(0);
@@ -256,6 +284,7 @@ void importCausalConvWithState(NodeContext &n) {
 void addAttentionOps(OpTable &table) {
   table.add("Attention", importAttention);
   table.add("CausalConvWithState", importCausalConvWithState);
+  table.addTo("ai.onnx.preview", "FlexAttention", importFlexAttention);
   table.add("RotaryEmbedding", importRotaryEmbedding);
   table.add("TensorScatter", importTensorScatter);
 }
