@@ -137,12 +137,13 @@ private:
   unsigned distinct(Kernel kernel) {
     auto [it, isNew] =
         byKey_.try_emplace(kernel.key, static_cast<unsigned>(program_.kernels.size()));
+    // Kernels with the same code may need different amounts of scratch (support functions).
+    EntryPlan &entry = program_.entry;
+    entry.scratchStride = std::max(entry.scratchStride, (kernel.scratchBytes + 63) / 64 * 64);
     if (isNew) {
-      EntryPlan &entry = program_.entry;
       entry.kernelSymbols.push_back(
           fmt::format("{}_{}_{}", entry.symbol, kernel.name, program_.kernels.size()));
       entry.kernelUnits.push_back(kernel.units);
-      entry.scratchStride = std::max(entry.scratchStride, (kernel.scratchBytes + 63) / 64 * 64);
       program_.kernels.push_back(std::move(kernel));
     }
     return it->second;

@@ -93,20 +93,25 @@ public:
     Builder builder(module_, function_.body);
     builder.location = "case " + std::to_string(cases_.size());
     Op *op = builder.createOp(kind, operands, std::move(attributes));
-    std::vector<Tensor> contents;
-    for (Value *operand : operands)
-      contents.push_back(operand ? contents_.at(operand) : Tensor());
-    auto expected = ReferenceExecutor().evaluate(*op, contents);
-    ASSERT_TRUE(expected) << op->name() << ": " << str(expected.error());
-    for (unsigned r = 0; r < op->numResults(); ++r) {
-      Value *value = op->result(r);
-      auto [strides, elements] = place(value->type, denseResults);
-      value->storage =
-          Storage{Storage::Space::Output, static_cast<unsigned>(results_.size()), 0, strides};
-      results_.push_back({value, (*expected)[r], relative,
-                          std::make_unique<Buffer>(bytesOf(value->type.dtype, elements))});
-    }
-    cases_.push_back(op);
+    addResults(*op, relative, denseResults);
+  }
+
+  // A Fused op: `fill` creates the ops of its region from the region's arguments and returns what
+  // it yields.
+  void
+  fuse(std::vector<Value *> operands, double relative,
+       const std::function<std::vector<Value *>(Builder &, const std::vector<Value *> &)> &fill) {
+    Builder builder(module_, function_.body);
+    builder.location = "case " + std::to_string(cases_.size());
+    Op *op = builder.createOp(OpKind::Fused, operands, {}, [&](Op &fused) -> Expected<void> {
+      std::vector<Value *> arguments;
+      for (Value *operand : operands)
+        arguments.push_back(fused.region(0).addArgument(operand->type));
+      Builder inside(module_, fused.region(0));
+      inside.yield(fill(inside, arguments));
+      return {};
+    });
+    addResults(*op, relative, false);
   }
 
   void runAndCompare() {
@@ -116,6 +121,11 @@ public:
     Builder(module_, function_.body).yield(yields);
     for (size_t i = 0; i < yields.size(); ++i)
       function_.outputs.push_back({"y" + std::to_string(i), {}});
+    std::vector<Tensor> contents;
+    for (const auto &argument : function_.body.arguments())
+      contents.push_back(contents_.at(argument.get()));
+    auto expected = ReferenceExecutor().run(function_, contents);
+    ASSERT_TRUE(expected) << str(expected.error());
     for (const auto &target : testTargets()) {
       SCOPED_TRACE(target.str());
       NativeRunner runner(function_, target);
@@ -128,15 +138,27 @@ public:
         out.push_back(result.buffer->data());
       }
       ASSERT_EQ(runner.run(in, out), 0);
-      for (const Result &result : results_)
-        compare(result);
+      for (size_t i = 0; i < results_.size(); ++i)
+        compare(results_[i], (*expected)[i]);
     }
   }
 
 private:
+  void addResults(Op &created, double relative, bool denseResults) {
+    Op *op = &created;
+    for (unsigned r = 0; r < op->numResults(); ++r) {
+      Value *value = op->result(r);
+      auto [strides, elements] = place(value->type, denseResults);
+      value->storage =
+          Storage{Storage::Space::Output, static_cast<unsigned>(results_.size()), 0, strides};
+      results_.push_back(
+          {value, relative, std::make_unique<Buffer>(bytesOf(value->type.dtype, elements))});
+    }
+    cases_.push_back(op);
+  }
+
   struct Result {
     Value *value;
-    Tensor expected;
     double relative;
     std::unique_ptr<Buffer> buffer;
   };
@@ -201,9 +223,8 @@ private:
     return tensor;
   }
 
-  void compare(const Result &result) const {
+  void compare(const Result &result, const Tensor &want) const {
     Tensor got = gathered(result);
-    const Tensor &want = result.expected;
     int64_t wrong = 0, first = -1;
     for (int64_t i = 0; i < want.elements(); ++i) {
       bool same = isInteger(want.dtype()) ? got.asInt(i) == want.asInt(i)
