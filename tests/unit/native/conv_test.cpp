@@ -1,0 +1,188 @@
+// Convolutions against naive loops.
+#include "tests/unit/native/ConvCases.h"
+
+namespace edgecc::test {
+namespace {
+
+class NativeConv : public NativeContraction {};
+
+INSTANTIATE_TEST_SUITE_P(Levels, NativeConv,
+                         testing::Values("baseline", "avx2", "avx512", "avx512vnni"));
+
+TEST_P(NativeConv, ConvMatchesNaiveLoops) {
+  Harness h(1);
+  for (size_t spatial : {2, 2, 2, 1, 3})
+    for (int i = 0; i < 12; ++i)
+      addConv(h, randomConv(h, spatial, false));
+  h.runAndCompare(target_);
+}
+
+TEST_P(NativeConv, HalfConvRoundsOnce) {
+  Harness h(3);
+  for (DType dtype : {DType::F16, DType::BF16})
+    for (int i = 0; i < 6; ++i) {
+      ConvCase c = randomConv(h, 2, i == 5);
+      c.dtype = dtype;
+      c.x[1] = c.w[transposedAxis(c)] = std::min<int64_t>(c.x[1], 4); // sums that need no rounding
+      c.group = 1;
+      c.w[c.outputPadding.empty() ? 1 : 0] = c.x[1];
+      addConv(h, c);
+    }
+  h.runAndCompare(target_);
+}
+
+// Kernels with few input channels, as of images, or few output channels.
+TEST_P(NativeConv, ConvOfFewChannelsMatchesNaiveLoops) {
+  Harness h(13);
+  for (int i = 0; i < 40; ++i) {
+    ConvCase c = randomConv(h, i % 8 == 7 ? 1 : 2, i % 5 == 4);
+    bool transposed = !c.outputPadding.empty(), fewInputs = i % 2;
+    c.group = i % 4 == 2 ? 2 : 1;
+    int64_t few = h.uniform(1, 5), many = h.uniform(3, 40);
+    int64_t ic = fewInputs ? few : many, oc = fewInputs ? many : few;
+    c.x[1] = ic * c.group;
+    c.w[0] = transposed ? ic * c.group : oc * c.group;
+    c.w[1] = transposed ? oc : ic;
+    c.x.back() = h.uniform(16, 50);
+    if (i % 3)
+      c.strides.back() = 1;
+    if (transposed)
+      c.outputPadding.back() = 0;
+    c.channelsLast = i % 3 != 0;
+    c.constantWeights = true;
+    if (i % 10 == 9) {
+      c.dtype = DType::F16;
+      c.bias = false;
+      c.x[1] = c.w[transposed ? 0 : 1] = 2; // sums that need no rounding
+      c.group = 1;
+    }
+    addConv(h, c);
+  }
+  h.runAndCompare(target_);
+}
+
+TEST_P(NativeConv, DepthwiseConvMatchesNaiveLoops) {
+  Harness h(4);
+  for (int i = 0; i < 30; ++i) {
+    ConvCase c = randomConv(h, i % 10 == 0 ? 1 : i % 10 == 1 ? 3 : 2, false);
+    c.channelsLast = true;
+    c.constantWeights = i % 7 != 0;
+    makeDepthwise(h, c);
+    addConv(h, c);
+  }
+  h.runAndCompare(target_);
+}
+
+TEST_P(NativeConv, IntegerConvIsExact) {
+  Harness h(5);
+  for (int i = 0; i < 36; ++i) {
+    ConvCase c = randomConv(h, i % 8 == 0 ? 1 : 2, false);
+    makeNarrow(h, c);
+    if (i % 4 == 3) {
+      c.channelsLast = true;
+      makeDepthwise(h, c);
+    }
+    addConv(h, c);
+  }
+  h.runAndCompare(target_);
+}
+
+// relu(conv(x, w) + residual) * scale per channel.
+TEST_P(NativeConv, FusedOpsFollowConv) {
+  Harness h(10);
+  for (int i = 0; i < 30; ++i) {
+    ConvCase c = randomConv(h, 2, i % 5 == 4);
+    c.bias = false;
+    if (i % 5 == 3) {
+      c.channelsLast = true;
+      makeDepthwise(h, c);
+    }
+    auto order = c.channelsLast ? channelsLast(4) : std::vector<int>{};
+    auto x = h.argument(c.dtype, c.x, order);
+    auto w = h.constant(c.dtype, c.w);
+    Dims y{c.x[0], c.outputPadding.empty() ? c.w[0] : c.w[1] * c.group};
+    for (size_t d = 0; d < 2; ++d) {
+      int64_t reach = (c.w[d + 2] - 1) * c.dilations[d] + 1, pads = c.pads[d] + c.pads[2 + d];
+      y.push_back(c.outputPadding.empty()
+                      ? (c.x[d + 2] + pads - reach) / c.strides[d] + 1
+                      : (c.x[d + 2] - 1) * c.strides[d] + c.outputPadding[d] + reach - pads);
+    }
+    auto residual = h.argument(c.dtype, y, i % 2 ? order : std::vector<int>{});
+    auto scale = h.constant(c.dtype, {y[1], 1, 1});
+    Attributes attributes{
+        {"strides", c.strides}, {"dilations", c.dilations}, {"pads", c.pads}, {"group", c.group}};
+    if (!c.outputPadding.empty())
+      attributes["output_padding"] = c.outputPadding;
+    // A chain that is long enough for the epilogue's loop in every other case.
+    int repeats = i % 2 ? 12 : 1;
+    Op *op = h.fuse(c.outputPadding.empty() ? OpKind::Conv : OpKind::ConvTranspose,
+                    {x.value, w.value}, attributes, {residual.value, scale.value},
+                    [&](Builder &b, Value *sum, const std::vector<Value *> &others) {
+                      for (int r = 0; r < repeats; ++r)
+                        sum = b.create(OpKind::Add, {sum, others[0]});
+                      sum = b.create(OpKind::Relu, {sum});
+                      return b.create(OpKind::Mul, {sum, others[1]});
+                    });
+    auto expected = naiveConv(c, x.logical, w.logical, {}, y);
+    Dims index(4, 0);
+    do {
+      auto at = static_cast<size_t>(flat(index, y));
+      expected[at] = std::max(0.0, expected[at] + repeats * residual.logical[at]) *
+                     scale.logical[static_cast<size_t>(index[1])];
+    } while (next(index, y));
+    h.expect(op, std::move(expected), order,
+             "fused " + str(c.x) + " * " + str(c.w) + " g" + std::to_string(c.group));
+  }
+  h.runAndCompare(target_);
+}
+
+// clamp(round(sum * multiplier) + zero point), with a multiplier for each channel.
+TEST_P(NativeConv, RequantizeFollowsIntegerConv) {
+  Harness h(11);
+  for (int i = 0; i < 12; ++i) {
+    ConvCase c = randomConv(h, 2, false);
+    makeNarrow(h, c);
+    c.bias = false;
+    c.constantWeights = true;
+    auto order = c.channelsLast ? channelsLast(4) : std::vector<int>{};
+    auto x = h.argument(c.dtype, c.x, order);
+    auto w = h.constant(c.weightType, c.w);
+    auto xZero = h.constant(c.dtype, {}, {static_cast<double>(c.xZero)});
+    auto wZero = h.constant(c.weightType, {}, {static_cast<double>(c.wZero)});
+    std::vector<double> multipliers;
+    for (int64_t m = 0; m < c.w[0]; ++m)
+      multipliers.push_back(std::ldexp(1.0, static_cast<int>(h.uniform(-8, -4))));
+    auto multiplier = h.constant(DType::F32, {c.w[0]}, multipliers);
+    Op *op = h.fuse(
+        OpKind::Conv, {x.value, w.value, nullptr, xZero.value, wZero.value},
+        {{"strides", c.strides}, {"dilations", c.dilations}, {"pads", c.pads}, {"group", c.group}},
+        {multiplier.value}, [&](Builder &b, Value *sum, const std::vector<Value *> &others) {
+          return b.create(OpKind::Requantize, {sum, others[0]},
+                          {{"zero_point", int64_t{3}},
+                           {"low", int64_t{0}},
+                           {"high", int64_t{255}},
+                           {"to", DType::U8}});
+        });
+    const Dims &y = op->result()->dims();
+    auto expected = naiveConv(c, x.logical, w.logical, {}, y);
+    Dims index(4, 0);
+    do {
+      auto at = static_cast<size_t>(flat(index, y));
+      double scaled = std::nearbyint(expected[at] * multipliers[static_cast<size_t>(index[1])]);
+      expected[at] = std::clamp(scaled + 3, 0.0, 255.0);
+    } while (next(index, y));
+    h.expect(op, std::move(expected), order, "requantized " + str(c.x) + " * " + str(c.w));
+  }
+  h.runAndCompare(target_);
+}
+
+TEST_P(NativeConv, ConvTransposeMatchesNaiveLoops) {
+  Harness h(2);
+  for (size_t spatial : {2, 2, 1, 3})
+    for (int i = 0; i < 6; ++i)
+      addConv(h, randomConv(h, spatial, true));
+  h.runAndCompare(target_);
+}
+
+} // namespace
+} // namespace edgecc::test
