@@ -269,3 +269,116 @@ def top_k():
     model.output("values", np.float32, indices.shape)
     model.output("indices", np.int64, indices.shape)
     return model, [x], [np.take_along_axis(x, indices, -1), indices]
+
+
+@case
+def reductions():
+    x = seeded(3, 5, 41)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("axes", np.array([0, 2], np.int64))
+    wide = x.astype(np.float64)
+    expected = []
+    for name, op, values in (("sum", "ReduceSum", wide.sum((0, 2))),
+                             ("mean", "ReduceMean", wide.mean((0, 2))),
+                             ("largest", "ReduceMax", wide.max((0, 2))),
+                             ("length", "ReduceL2", np.sqrt((wide**2).sum((0, 2))))):
+        if op == "ReduceSum":
+            model.node(op, ["x", "axes"], name, keepdims=0)
+        else:
+            model.node(op, ["x"], name, axes=[0, 2], keepdims=0)
+        model.output(name, np.float32, values.shape)
+        expected.append(values.astype(np.float32))
+    model.node("ArgMax", ["x"], "position", axis=2, keepdims=0)
+    model.output("position", np.int64, [3, 5])
+    return model, [x], [*expected, x.argmax(2)]
+
+
+@case
+def transposed_convolution():
+    x, w = seeded(1, 6, 5, 4), seeded(6, 10, 3, 3, seed=2)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("w", w)
+    y = np.zeros((1, 10, 11, 9))
+    for p in range(3):
+        for q in range(3):
+            y[:, :, p:p + 9:2, q:q + 7:2] += np.einsum("ncij,co->noij", x.astype(np.float64),
+                                                      w[:, :, p, q])
+    one_output(model, "ConvTranspose", ["x", "w"], np.float32, y.shape, strides=[2, 2])
+    return model, [x], [y.astype(np.float32)]
+
+
+@case
+def resizing():
+    x = seeded(1, 5, 4, 7)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("scales", np.array([1, 1, 2, 2], np.float32))
+    for name, mode in (("nearest", "nearest"), ("linear", "linear")):
+        model.node("Resize", ["x", "", "scales"], name, mode=mode, nearest_mode="floor",
+                   coordinate_transformation_mode="asymmetric")
+        model.output(name, np.float32, [1, 5, 8, 14])
+
+    def between(values, axis):
+        """Every value, and behind it the mean with its successor."""
+        following = np.take(values, np.minimum(np.arange(values.shape[axis]) + 1,
+                                               values.shape[axis] - 1), axis)
+        pair = np.stack([values, (values + following) / 2], axis + 1)
+        shape = list(values.shape)
+        shape[axis] *= 2
+        return pair.reshape(shape)
+
+    linear = between(between(x.astype(np.float64), 2), 3).astype(np.float32)
+    return model, [x], [x.repeat(2, 2).repeat(2, 3), linear]
+
+
+@case
+def scattering():
+    x = seeded(6, 9)
+    indices = np.array([[4], [0], [-1]], np.int64)
+    updates = seeded(3, 9, seed=2)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.input("indices", np.int64, indices.shape)
+    model.input("updates", np.float32, updates.shape)
+    y = x.copy()
+    y[indices[:, 0]] = updates
+    one_output(model, "ScatterND", ["x", "indices", "updates"], np.float32, y.shape)
+    return model, [x, indices, updates], [y]
+
+
+@case
+def recurrence():
+    """A GRU of ONNX's definition: gates z, r, h, and linear_before_reset = 0."""
+    x, w, r = seeded(5, 2, 11), seeded(1, 39, 11, seed=2) / 4, seeded(1, 39, 13, seed=3) / 4
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("w", w)
+    model.constant("r", r)
+    sigmoid = lambda v: 1 / (1 + np.exp(-v))
+    h, states = np.zeros((2, 13)), []
+    for step in x.astype(np.float64):
+        z, reset = (sigmoid(step @ w[0, a:a + 13].T + h @ r[0, a:a + 13].T) for a in (0, 13))
+        candidate = np.tanh(step @ w[0, 26:].T + (reset * h) @ r[0, 26:].T)
+        h = (1 - z) * candidate + z * h
+        states.append(h)
+    y = np.stack(states)[:, None].astype(np.float32)
+    return one_output(model, "GRU", ["x", "w", "r"], np.float32, y.shape, hidden_size=13), [x], [y]
+
+
+@case
+def non_max_suppression():
+    """Five boxes, of which the second overlaps the first; as many results as are asked for."""
+    boxes = np.array([[[0, 0, 10, 10], [0, 1, 10, 11], [20, 20, 30, 30], [0, 20, 10, 30],
+                       [20, 0, 30, 10]]], np.float32)
+    scores = np.array([[[0.9, 0.8, 0.6, 0.5, 0.7]]], np.float32)
+    model = Model()
+    model.input("boxes", np.float32, boxes.shape)
+    model.input("scores", np.float32, scores.shape)
+    model.constant("most", np.array([3], np.int64))
+    model.constant("overlap", np.array([0.5], np.float32))
+    y = np.array([[0, 0, 0], [0, 0, 4], [0, 0, 2]], np.int64)
+    one_output(model, "NonMaxSuppression", ["boxes", "scores", "most", "overlap"], np.int64,
+               y.shape)
+    return model, [boxes, scores], [y]
