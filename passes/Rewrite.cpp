@@ -50,8 +50,14 @@ void replaceOp(Op *op, Value *replacement) {
   op->erase();
 }
 
+// Beyond this many characters nobody reads on, and joining again and again would take long.
+static constexpr size_t kMaxLocation = 2000;
+
 std::string joinLocations(std::string_view a, std::string_view b) {
   std::string joined(a);
+  if (joined.size() + b.size() > kMaxLocation)
+    return joined.empty() ? std::string(b)
+                          : joined + (joined.ends_with("...") || b.empty() ? "" : ",...");
   while (!b.empty()) {
     size_t end = std::min(b.find(','), b.size());
     std::string_view name = b.substr(0, end);

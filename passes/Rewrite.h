@@ -22,7 +22,8 @@ bool hasOneUser(const Value *value);
 // ONNX tensor itself; then `op` is erased.
 void replaceOp(Op *op, Value *replacement);
 
-// The union of comma-separated lists of node names, in order, each once.
+// The union of comma-separated lists of node names, in order, each once. Very long lists end in
+// "...".
 std::string joinLocations(std::string_view a, std::string_view b);
 
 // Erases `op` and then the ops that only it kept alive, unless they have regions. Returns the

@@ -24,6 +24,8 @@ static std::optional<ChannelAffine> batchNorm(const Op &op, unsigned axis) {
   ChannelAffine out{op.operand(0), {}, {}};
   for (int64_t c = 0; c < gamma->elements(); ++c) {
     double s = gamma->asDouble(c) / std::sqrt(variance->asDouble(c) + op.real("epsilon"));
+    if (!std::isfinite(s)) // folded into weights, it would meet their zeros
+      return std::nullopt;
     out.scale.push_back(s);
     out.shift.push_back(beta->asDouble(c) - mean->asDouble(c) * s);
   }

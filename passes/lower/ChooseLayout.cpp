@@ -15,8 +15,9 @@ namespace {
 
 using layouts::Order;
 
-// Below this many channels a row-major operand is read as well as a channels-last one.
-constexpr int64_t kFewChannels = 4;
+// Up to this many channels a row-major operand is read as well as a channels-last one: by ops that
+// work on vectors of channels, and by those that broadcast single elements.
+constexpr int64_t kFewChannels = 4, kFewBroadcastChannels = 16;
 
 class LayoutChooser {
 public:
@@ -100,7 +101,8 @@ private:
 
   void convolution(Op &op) {
     Order order = layouts::channelsLast(rank(op.result()));
-    if (op.operand(0)->dims()[1] > kFewChannels)
+    bool broadcasts = op.kind() == OpKind::Conv && op.integer("group") == 1;
+    if (op.operand(0)->dims()[1] > (broadcasts ? kFewBroadcastChannels : kFewChannels))
       require(op, 0, order);
     layouts::setOrder(*op.result(), order);
   }

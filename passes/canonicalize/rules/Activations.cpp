@@ -14,21 +14,24 @@ struct Product {
   double constant = 1;
 };
 
-// `isRoot`: the product itself may have any number of users, the partial products only one.
-void takeApart(Value *value, Product &product, bool isRoot) {
+// More levels of products than any spelling of an activation has.
+constexpr int kMaxDepth = 8;
+
+// The product itself (depth 0) may have any number of users, the partial products only one.
+void takeApart(Value *value, Product &product, int depth = 0) {
   auto splat = splatOf(value);
   if (splat && constantOf(value)->elements() == 1) {
     product.constant *= *splat;
     return;
   }
   const Op *op = value->definingOp();
-  bool isInner = op && (isRoot || hasOneUser(value));
+  bool isInner = op && depth < kMaxDepth && (depth == 0 || hasOneUser(value));
   if (isInner && op->kind() == OpKind::Mul) {
-    takeApart(op->operand(0), product, false);
-    takeApart(op->operand(1), product, false);
+    takeApart(op->operand(0), product, depth + 1);
+    takeApart(op->operand(1), product, depth + 1);
   } else if (isInner && op->kind() == OpKind::Div && splatOf(op->operand(1)) &&
              constantOf(op->operand(1))->elements() == 1) {
-    takeApart(op->operand(0), product, false);
+    takeApart(op->operand(0), product, depth + 1);
     product.constant /= *splatOf(op->operand(1));
   } else {
     product.factors.push_back(value);
@@ -48,7 +51,7 @@ Value *argumentOfPlusOne(const Value *value, OpKind kind) {
 // Whether y = x * factor.
 bool isMultiple(Value *y, const Value *x, double factor) {
   Product product;
-  takeApart(y, product, true);
+  takeApart(y, product);
   return product.factors.size() == 1 && product.factors[0] == x &&
          isAbout(product.constant, factor);
 }
@@ -59,7 +62,7 @@ bool isCube(Value *y, const Value *x) {
   if (pow)
     return pow->operand(0) == x && isSplat(pow->operand(1), 3);
   Product product;
-  takeApart(y, product, true);
+  takeApart(y, product);
   if (product.constant != 1)
     return false;
   size_t power = 0;
@@ -78,7 +81,7 @@ bool isCube(Value *y, const Value *x) {
 // Whether y = sqrt(2 / pi) * (x + 0.044715 x^3).
 bool isTanhGeluArgument(Value *y, const Value *x) {
   Product outer;
-  takeApart(y, outer, true);
+  takeApart(y, outer);
   const Op *sum = outer.factors.size() == 1 ? definedBy(outer.factors[0], OpKind::Add) : nullptr;
   if (!sum || !isAbout(outer.constant, std::sqrt(2 / std::numbers::pi)))
     return false;
@@ -86,7 +89,7 @@ bool isTanhGeluArgument(Value *y, const Value *x) {
   if (!cubic)
     return false;
   Product product;
-  takeApart(cubic, product, true);
+  takeApart(cubic, product);
   if (!isAbout(product.constant, 0.044715))
     return false;
   if (product.factors.size() == 1)
@@ -100,7 +103,7 @@ bool isTanhGeluArgument(Value *y, const Value *x) {
 // 0.5 x (1 + erf(x / sqrt(2))), in any association of the products
 Value *gelu(const Op &op, Builder &b) {
   Product product;
-  takeApart(op.result(), product, true);
+  takeApart(op.result(), product);
   if (product.factors.size() != 2 || !isAbout(product.constant, 0.5))
     return nullptr;
   for (size_t i = 0; i < 2; ++i) {
@@ -128,7 +131,7 @@ Value *gated(const Op &op, Builder &b) {
       return b.create(OpKind::Swish, {x});
     if (gate->kind() == OpKind::Sigmoid) {
       Product product;
-      takeApart(gate->operand(0), product, true);
+      takeApart(gate->operand(0), product);
       if (product.factors.size() == 1 && product.factors[0] == x)
         return b.create(OpKind::Swish, {x}, {{"alpha", product.constant}});
     }
@@ -155,7 +158,7 @@ Value *shiftedRelu6(const Value *value) {
 // x * relu6(x + 3) / 6 = HardSwish(x), relu6(x + 3) / 6 = HardSigmoid(x)
 Value *hard(const Op &op, Builder &b) {
   Product product;
-  takeApart(op.result(), product, true);
+  takeApart(op.result(), product);
   if (!isAbout(product.constant, 1.0 / 6))
     return nullptr;
   for (size_t i = 0; i < product.factors.size(); ++i) {

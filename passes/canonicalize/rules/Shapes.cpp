@@ -87,6 +87,34 @@ Value *flattenConcat(const Op &op, Builder &b) {
   return b.createOp(OpKind::Concat, operands, {{"axis", op.integer("axis")}})->result();
 }
 
+// Constant indices at equal distances pick a Slice.
+Value *gatherOfConstants(const Op &op, Builder &b) {
+  const Tensor *indices = constantOf(op.operand(1));
+  const Dims &dims = op.operand(0)->dims();
+  auto axis = static_cast<size_t>(op.integer("axis"));
+  if (!indices || indices->elements() == 0 || constantOf(op.operand(0)))
+    return nullptr;
+  Ints picked = indices->asInts();
+  for (int64_t &index : picked) {
+    index += index < 0 ? dims[axis] : 0;
+    if (index < 0 || index >= dims[axis])
+      return nullptr; // an error at run time
+  }
+  int64_t step = picked.size() > 1 ? picked[1] - picked[0] : 1;
+  for (size_t i = 1; i < picked.size(); ++i)
+    if (step == 0 || picked[i] - picked[i - 1] != step)
+      return nullptr;
+  Ints starts(dims.size(), 0), sizes = dims, steps(dims.size(), 1);
+  starts[axis] = picked[0];
+  sizes[axis] = static_cast<int64_t>(picked.size());
+  steps[axis] = step;
+  Value *slice = b.create(OpKind::Slice, {op.operand(0)},
+                          {{"starts", starts}, {"sizes", sizes}, {"steps", steps}});
+  return sizes == op.result()->dims()
+             ? slice
+             : b.create(OpKind::Reshape, {slice}, {{"shape", op.result()->dims()}});
+}
+
 // Neighbouring slices of one value that follow each other along the axis are one slice.
 Value *concatOfSlices(const Op &op, Builder &b) {
   const Op *first = definedBy(op.operand(0), OpKind::Slice);
@@ -175,6 +203,7 @@ constexpr Rule kRules[] = {
     {OpKind::Expand, "Expand to the same shape = x", sameShape},
     {OpKind::Slice, "Slice of all = x", wholeSlice},
     {OpKind::Slice, "Slice(Slice(x)) = Slice(x)", sliceOfSlice},
+    {OpKind::Gather, "Gather of constant indices = Slice", gatherOfConstants},
     {OpKind::Concat, "Concat(x) = x", concatOfOne},
     {OpKind::Concat, "Concat(a, Concat(b, c)) = Concat(a, b, c)", flattenConcat},
     {OpKind::Concat, "Concat of neighbouring slices = Slice", concatOfSlices},

@@ -322,10 +322,16 @@ private:
 
   // When the last op that reads the value, or what may become a view of it, is over.
   int lastRead(const Value &value) const {
-    int last = timeline_.lastUse(value);
-    for (const Use &use : value.uses())
-      if (mayBeView(*use.user))
-        last = std::max(last, lastRead(*use.user->result()));
+    int last = 0;
+    std::vector<const Value *> aliases{&value};
+    while (!aliases.empty()) {
+      const Value &alias = *aliases.back();
+      aliases.pop_back();
+      last = std::max(last, timeline_.lastUse(alias));
+      for (const Use &use : alias.uses())
+        if (mayBeView(*use.user))
+          aliases.push_back(use.user->result());
+    }
     return last;
   }
 
@@ -373,14 +379,16 @@ private:
   // Whether a view would outlive its bytes: those of carried state that the body overwrites, or of
   // a slice that the next trip replaces.
   bool isOverwritten(const Op &op, const Place &x) const {
+    const Op *parent = op.block()->parentOp();
+    if (!parent || !isLoop(*parent))
+      return false;
     int end = timeline_.lifetime(*op.result()).end;
     for (const Value *other : plan_.buffers[x.buffer].values) {
       const Op *writer = other->definingOp();
       if (!writer || other->owningBlock() != op.block() || !isYielded(*other))
         continue;
-      const Op *parent = op.block()->parentOp();
-      if (parent && isLoop(*parent) && timeline_.of(*writer).begin > timeline_.of(op).begin &&
-          timeline_.of(*writer).begin <= end)
+      int written = timeline_.of(*writer).begin;
+      if (written > timeline_.of(op).begin && written <= end)
         return true;
     }
     return false;

@@ -109,11 +109,13 @@ std::vector<const Op *> chainTo(const Op &last) {
     const Op *op = x->definingOp();
     if (!op)
       return {};
-    chain.insert(chain.begin(), op);
+    chain.push_back(op);
     if (op->kind() == OpKind::DequantizeLinear) {
       auto from = quantizationOf(*op);
-      bool fits = from && from->perTensor() && bitWidth(from->dtype) == 8;
-      return fits ? chain : std::vector<const Op *>{};
+      if (!from || !from->perTensor() || bitWidth(from->dtype) != 8)
+        return {};
+      std::ranges::reverse(chain);
+      return chain;
     }
     x = unaryOperand(*op);
     if (!x || !hasOneUser(op->result()))
