@@ -114,13 +114,19 @@ public:
     addResults(*op, relative, false);
   }
 
-  void runAndCompare() {
+  // The cases as a function.
+  const Function &finish() {
     std::vector<Value *> yields;
     for (Result &result : results_)
       yields.push_back(result.value);
     Builder(module_, function_.body).yield(yields);
     for (size_t i = 0; i < yields.size(); ++i)
       function_.outputs.push_back({"y" + std::to_string(i), {}});
+    return function_;
+  }
+
+  void runAndCompare() {
+    finish();
     std::vector<Tensor> contents;
     for (const auto &argument : function_.body.arguments())
       contents.push_back(contents_.at(argument.get()));

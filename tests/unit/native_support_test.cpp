@@ -153,6 +153,42 @@ TEST(NativeFused, AnchorsWithEpilogues) {
   cases.runAndCompare();
 }
 
+// No target needs a library: everything links into an image without imports.
+TEST(NativeTargets, CompileEveryFunctionWithoutALibrary) {
+  for (auto [target, cpu] : {std::pair("aarch64", "neon"),
+                             {"riscv64", "rv64gc"},
+                             {"riscv64", "rv64gcv"},
+                             {"x86-64", "baseline"}}) {
+    OpCases cases(36);
+    for (DType dtype : {DType::F32, DType::F16, DType::BF16, DType::F64}) {
+      Tensor x = cases.random(dtype, {37});
+      for (OpKind kind : {Exp, Log, Tanh, Sigmoid, Erf, Sin, Tan, Asin, Acosh, Floor, Round, Gelu,
+                          Mish, Selu, Sign, Sqrt, IsInf})
+        cases.add(kind, {cases.argument(x)}, {}, 0);
+      for (OpKind kind : {Pow, Mod, Max, Div})
+        cases.add(kind, {cases.argument(x), cases.argument(x)}, {}, 0);
+      for (DType to : {DType::F32, DType::F16, DType::BF16, DType::F64, DType::I8, DType::U64,
+                       DType::Bool, DType::F8E4M3FN})
+        cases.add(Cast, {cases.argument(x)}, {{"to", to}}, 0);
+      for (OpKind kind : {ReduceLogSumExp, ReduceMax, ReduceMean})
+        cases.add(kind, {cases.argument(cases.random(dtype, {9, 35}))},
+                  {{"axes", std::vector<int64_t>{1}}}, 0);
+    }
+    cases.add(DFT, {cases.argument(cases.random(DType::F32, {9, 16, 2}))}, {{"axis", int64_t{1}}},
+              0);
+    cases.add(Div,
+              {cases.argument(cases.random(DType::I64, {33})),
+               cases.argument(cases.random(DType::I64, {33}))},
+              {}, 0);
+    auto machine = native::resolveTarget(target, cpu);
+    ASSERT_TRUE(machine) << str(machine.error());
+    auto code = native::generateCode(cases.finish(), *machine, {});
+    ASSERT_TRUE(code) << str(code.error());
+    auto image = native::linkImage(*code);
+    EXPECT_TRUE(image) << machine->str() << ": " << str(image.error());
+  }
+}
+
 // Work units: large enough to be cut, with extents that no vector or block divides.
 TEST(NativeUnits, CutsLargeNestsAnywhere) {
   OpCases cases(35);
