@@ -82,6 +82,7 @@ public:
   size_t failureMark() const { return failed_.size(); }
   // Whether there are some, all because shapes or types do not fit.
   bool onlyMismatchesSince(size_t mark) const;
+  void forgetFailuresSince(size_t mark) { failed_.resize(mark); }
   // No longer errors: they become one warning. False if nobody receives warnings.
   bool turnIntoWarning(size_t mark, const std::string &what);
   // The model's inputs that `value` is computed from; noted as needed at compile time.

@@ -69,52 +69,111 @@ void importIf(NodeContext &n) {
   }));
 }
 
+struct LoopParts {
+  const onnx::GraphProto &body;
+  int64_t trips;    // at most
+  Value *condition; // of the first trip
+  bool endless;     // the condition of the first trip is known to hold
+  std::vector<Value *> carried;
+};
+
+constexpr int64_t kUnbounded = int64_t{1} << 31;
+constexpr int64_t kMostUnrolled = 256;
+
 // Operands: the most trips, the condition of the first, carried values. Either of the first two may
 // be left out. The IR's loop takes the bound as an attribute.
-void importLoop(NodeContext &n) {
-  const onnx::GraphProto &body = n.graphAttribute("body");
-  constexpr int64_t kUnbounded = int64_t{1} << 31;
-  int64_t trips = kUnbounded;
+LoopParts readLoop(NodeContext &n) {
+  LoopParts loop{n.graphAttribute("body"), kUnbounded, n.optionalInput(1), true, {}};
   if (n.hasInput(0)) {
     auto given = n.requireInts(0, "the trip count");
     if (given.size() != 1)
       n.fail("the trip count must be one number");
-    trips = std::clamp<int64_t>(given[0], 0, kUnbounded);
+    loop.trips = std::clamp<int64_t>(given[0], 0, kUnbounded);
   }
-  Value *condition = n.optionalInput(1);
-  bool endless = !condition;
-  if (!condition)
-    condition = n.scalar(DType::Bool, 1);
-  else if (const Tensor *known = constantOf(condition))
-    endless = known->elements() == 1 && known->asInt(0) != 0;
-  std::vector<Value *> operands{condition};
+  if (!loop.condition)
+    loop.condition = n.scalar(DType::Bool, 1);
+  else {
+    const Tensor *known = constantOf(loop.condition);
+    loop.endless = known && known->elements() == 1 && known->asInt(0) != 0;
+  }
   for (unsigned i = 2; i < n.numInputs(); ++i)
-    operands.push_back(n.input(i));
-  if (static_cast<size_t>(body.input_size()) != operands.size() + 1)
-    n.fail("the body takes " + std::to_string(body.input_size()) + " inputs, the loop carries " +
-           std::to_string(operands.size() - 1) + " values");
+    loop.carried.push_back(n.input(i));
+  if (static_cast<size_t>(loop.body.input_size()) != loop.carried.size() + 2 ||
+      static_cast<size_t>(loop.body.output_size()) < loop.carried.size() + 1)
+    n.fail("the body takes " + std::to_string(loop.body.input_size()) +
+           " inputs, the loop carries " + std::to_string(loop.carried.size()) + " values");
+  return loop;
+}
 
+std::vector<Value *> emitLoop(NodeContext &n, const LoopParts &loop) {
+  std::vector<Value *> operands{loop.condition};
+  operands.insert(operands.end(), loop.carried.begin(), loop.carried.end());
   auto fill = [&](Op &op) -> Expected<void> {
     Block &block = op.region(0);
     std::vector<Value *> arguments{block.addArgument({DType::I64, {}, 0, {}}),
                                    block.addArgument({DType::Bool, {}, 0, {}})};
-    for (size_t i = 1; i < operands.size(); ++i)
-      arguments.push_back(block.addArgument(operands[i]->type));
-    EDGECC_CHECK(n.graph().fillRegion(block, body, arguments, n.scope()));
-    if (block.yields().empty())
-      return error("the body of the loop has no outputs");
+    for (const Value *value : loop.carried)
+      arguments.push_back(block.addArgument(value->type));
+    EDGECC_CHECK(n.graph().fillRegion(block, loop.body, arguments, n.scope()));
     // The condition cannot become false if the body hands on what it was given, or a constant.
     const Value *next = block.yields()[0];
     const Tensor *known = constantOf(next);
     bool staysTrue =
         next == arguments[1] || (known && known->elements() == 1 && known->asInt(0) != 0);
-    op.set("fixed_trips", endless && staysTrue);
-    if (trips == kUnbounded && block.yields().size() > operands.size())
+    op.set("fixed_trips", loop.endless && staysTrue);
+    if (loop.trips == kUnbounded && block.yields().size() > operands.size())
       return error("the number of trips has no bound", {}, "give the loop a constant trip count");
     return {};
   };
-  setOutputs(
-      n, n.emitAll(OpKind::Loop, operands, {{"max_trips", trips}, {"fixed_trips", false}}, fill));
+  return n.emitAll(OpKind::Loop, operands, {{"max_trips", loop.trips}, {"fixed_trips", false}},
+                   fill);
+}
+
+// The body once for each trip, in which the number of the trip is a constant and what is carried
+// may change its shape.
+std::vector<Value *> unrollLoop(NodeContext &n, LoopParts loop) {
+  std::vector<std::vector<Value *>> stacked(static_cast<size_t>(loop.body.output_size()) - 1 -
+                                            loop.carried.size());
+  bool goesOn = true;
+  for (int64_t trip = 0; trip < loop.trips && goesOn; ++trip) {
+    std::vector<Value *> arguments{n.constant(Tensor::scalar(DType::I64, trip)), loop.condition};
+    arguments.insert(arguments.end(), loop.carried.begin(), loop.carried.end());
+    auto results = n.graph().inlineGraph(loop.body, arguments, n.scope());
+    loop.condition = results[0];
+    const Tensor *known = constantOf(loop.condition);
+    if (!known || known->elements() != 1)
+      n.fail("shapes depend on the number of the trip, and the end of the loop on run-time values");
+    goesOn = known->asInt(0) != 0;
+    std::copy_n(results.begin() + 1, loop.carried.size(), loop.carried.begin());
+    for (size_t i = 0; i < stacked.size(); ++i) {
+      Value *slice = results[1 + loop.carried.size() + i];
+      Dims dims = slice->dims();
+      dims.insert(dims.begin(), 1);
+      stacked[i].push_back(reshape(n, slice, std::move(dims)));
+    }
+  }
+  std::vector<Value *> results = std::move(loop.carried);
+  for (const std::vector<Value *> &slices : stacked) {
+    if (slices.empty())
+      n.fail("the loop makes no trip, so that the shapes of its outputs are not known");
+    results.push_back(concat(n, slices, 0));
+  }
+  return results;
+}
+
+// A short loop whose body needs the number of the trip as a constant, or shapes that change, is
+// unrolled.
+void importLoop(NodeContext &n) {
+  LoopParts loop = readLoop(n);
+  size_t mark = n.graph().failureMark();
+  try {
+    return setOutputs(n, emitLoop(n, loop));
+  } catch (NodeError &) {
+    if (!loop.endless || loop.trips > kMostUnrolled)
+      throw;
+  }
+  n.graph().forgetFailuresSince(mark);
+  setOutputs(n, unrollLoop(n, std::move(loop)));
 }
 
 std::vector<int64_t> listOrZeros(NodeContext &n, const char *name, size_t count) {

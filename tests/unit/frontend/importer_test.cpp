@@ -263,6 +263,26 @@ TEST_F(Importer, ReadsLoopsWithFixedTrips) {
   EXPECT_EQ((*results)[1].asDouble(1), -4);
 }
 
+TEST_F(Importer, UnrollsLoopsWhoseShapesChange) {
+  std::string body =
+      "attribute { name: 'body' type: GRAPH g { name: 'b' input { name: 'i' } input { name: 'c' } "
+      "input { name: 'v' } output { name: 'c' } output { name: 'w' } output { name: 'e' } node { "
+      "op_type: 'Concat' input: 'v' input: 'x' output: 'w' attribute { name: 'axis' type: INT i: 0 "
+      "} "
+      "} node { op_type: 'Identity' input: 'i' output: 'e' } } }";
+  auto module = import(valueInfo("input", "x", {2}) + valueInfo("output", "all", {}) +
+                       valueInfo("output", "trips", {}) +
+                       "initializer { name: 'n' data_type: 7 int64_data: 3 }" +
+                       node("Loop", {"n", "", "x"}, {"all", "trips"}, body));
+  ASSERT_TRUE(module);
+  EXPECT_EQ(count(*module, OpKind::Loop), 0);
+  Tensor x = Tensor::of<float>(DType::F32, {2}, std::vector<float>{1, 2});
+  auto results = executor.run(module->main(), std::span(&x, 1));
+  ASSERT_TRUE(results) << str(results.error());
+  EXPECT_THAT((*results)[0].asInts(), ElementsAre(1, 2, 1, 2, 1, 2, 1, 2));
+  EXPECT_THAT((*results)[1].asInts(), ElementsAre(0, 1, 2));
+}
+
 TEST_F(Importer, GivesOldAndNewSpellingsOneForm) {
   std::string io = valueInfo("input", "x", {2, 6, 4, 4}) + valueInfo("output", "y", {});
   auto oldSlice =
