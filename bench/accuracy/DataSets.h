@@ -1,0 +1,25 @@
+// Readers for the labelled pictures that accuracy is measured on.
+#pragma once
+
+#include "frontend/io/Image.h"
+
+namespace edgecc::bench {
+
+struct Labelled {
+  Image image;
+  int label = 0; // class, from 0
+};
+
+// CIFAR-10's binary format: one label byte, then 3 planes of 32 x 32 samples, for each picture.
+Expected<std::vector<Labelled>> readCifar(const std::filesystem::path &folder);
+
+// MNIST's idx format: images-idx3-ubyte and labels-idx1-ubyte.
+Expected<std::vector<Labelled>> readIdx(const std::filesystem::path &folder);
+
+// JPEG files listed in labels.tsv (file, class, ...); each is cropped to its central size x size.
+Expected<std::vector<Labelled>> readListed(const std::filesystem::path &folder, int size);
+
+// Every PNG of a folder in order of name, gray, cropped likewise.
+Expected<std::vector<Image>> readGray(const std::filesystem::path &folder, int size);
+
+} // namespace edgecc::bench
