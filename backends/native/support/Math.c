@@ -144,8 +144,8 @@ static double gaussian(double a) {
   return expParts(-square.high, -square.low);
 }
 
-// 9 units: below 2, exp(-x^2) times a series of positive terms; above: the continued fraction of erfc
-// (Abramowitz and Stegun, 7.1.6 and 7.1.14).
+// 9 units: below 2, exp(-x^2) times a series of positive terms; above: the continued fraction of
+// erfc (Abramowitz and Stegun, 7.1.6 and 7.1.14).
 double edgecc_support_erf(double x) {
   double a = magnitude(x), y = 1;
   if (x != x)
