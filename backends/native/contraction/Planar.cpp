@@ -125,6 +125,14 @@ bool prefersPlanar(const Contraction &c, const NativeTarget &target) {
       c.right.kind != RightOperand::Kind::Packed || c.depth() == 0 || c.rowsX < lanes ||
       c.columns > 12)
     return false;
+  // A whole line is staged for one line of results: it should stay in the second-level cache.
+  constexpr int64_t kMaxLineBytes = 512 << 10;
+  int64_t staged = c.left.channels * x.span(c.rowsX) * c.product.accumulatorBytes() *
+                   c.left.windows[c.left.windows.size() - 2].span(1);
+  for (size_t i = 0; i + 2 < c.left.windows.size(); ++i)
+    staged *= c.left.windows[i].taps;
+  if (staged > kMaxLineBytes)
+    return false;
   // Cycles for each pixel: vectors above 32 bytes take twice as long; staging moves every input
   // element by about half an instruction.
   double wide = target.vectorBytes > 32 ? 1.0 : 0.5;
