@@ -46,6 +46,11 @@ void registerBuiltinPasses(Registry &registry) {
        "the same value.",
        foldPad,
        {}});
+  registry.add({"merge-input-normalization",
+                "Folds multiplication by, and where nothing is padded addition of, per-channel "
+                "constants into the convolution behind them.",
+                mergeInputNormalization,
+                {}});
 
   // lower/
   registry.add({"widen-half",

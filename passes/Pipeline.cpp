@@ -13,14 +13,15 @@ PassList buildPipeline(const Registry &registry, const PipelineOptions &options)
   };
 
   // --- canonicalize: the same function, with fewer and simpler ops ---
-  add("fold");            // constants first: the rules below look for them
-  add("simplify");        // algebra, activations and normalisations that were spelt out
-  add("fold-batch-norm"); // batch norms into weights
-  add("fold-pad");        // Pad into the window op behind it
-  add("cse");             // equal ops once
-  add("simplify");        // what has become neighbours
-  add("fold");            // what the rules made constant
-  add("dead-code");       // what nobody needs any more
+  add("fold");                      // constants first: the rules below look for them
+  add("simplify");                  // algebra, activations and normalisations that were spelt out
+  add("fold-batch-norm");           // batch norms into weights
+  add("fold-pad");                  // Pad into the window op behind it
+  add("merge-input-normalization"); // scales into the convolution behind them
+  add("cse");                       // equal ops once
+  add("simplify");                  // what has become neighbours
+  add("fold");                      // what the rules made constant
+  add("dead-code");                 // what nobody needs any more
 
   if (!options.lower)
     return passes;
