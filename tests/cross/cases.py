@@ -23,7 +23,7 @@ def integers(low, high, *shape, dtype, seed=1):
 
 
 def convolve(x, w, stride=1, pad=1, group=1):
-    """The definition: y[n, o, i, j] = sum over c, p, q of x[n, c, i s + p, j s + q] w[o, c, p, q]."""
+    """y[n, o, i, j] = sum over c, p, q of x[n, c, i s + p, j s + q] w[o, c, p, q]."""
     x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
     taps_y, taps_x = w.shape[2:]
     rows = (x.shape[2] - taps_y) // stride + 1
@@ -78,9 +78,9 @@ def conv_int8():
     scales = np.exp2(-integers(5, 7, 18, dtype=np.float32, seed=4))
     model = Model()
     model.input("x", np.uint8, x.shape)
-    for name, value in (("w", w), ("b", b), ("x_zero", np.uint8(121)), ("w_zero", np.zeros(18, np.int8)),
-                        ("y_zero", np.uint8(133)), ("x_scale", np.float32(1 / 8)), ("w_scale", scales),
-                        ("y_scale", np.float32(4))):
+    for name, value in (("w", w), ("b", b), ("x_zero", np.uint8(121)), ("y_zero", np.uint8(133)),
+                        ("w_zero", np.zeros(18, np.int8)), ("x_scale", np.float32(1 / 8)),
+                        ("w_scale", scales), ("y_scale", np.float32(4))):
         model.constant(name, value)
     acc = convolve(x.astype(np.int64) - 121, w.astype(np.int64)) + b[:, None, None]
     # np.rint rounds halves to even

@@ -34,8 +34,8 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         for folder in folders:
             output = f"{scratch}/model.o"
-            subprocess.run([edgecc, folder / "model.onnx", "-o", output, "--emit", "obj", "--target",
-                            target, "--cpu", cpu, "-q", "--shapes-from",
+            subprocess.run([edgecc, folder / "model.onnx", "-o", output, "--emit", "obj", "-q",
+                            "--target", target, "--cpu", cpu, "--shapes-from",
                             folder / "test_data_set_0"], check=True)
             found = symbols(nm, output)
             foreign = {name for kind, name in found if kind == "U"} - ALLOWED

@@ -83,6 +83,8 @@ def main():
         except Unavailable as reason:
             print(f"left out {path.stem}: {reason}")
             continue
+        except subprocess.SubprocessError as error:  # of a fixture, or the time limit
+            problems = [str(error)]
         ran += 1
         if problems:
             failed += 1
