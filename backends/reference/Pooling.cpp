@@ -5,6 +5,7 @@
 #include "backends/reference/Window.h"
 #include "runtime/numerics/Rounding.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace edgecc::reference {
@@ -109,10 +110,9 @@ namespace {
 int64_t paddedCount(const Window &window, const Dims &o, const Dims &padsHigh) {
   int64_t count = 1;
   for (size_t d = 0; d < window.rank(); ++d) {
-    int64_t along = 0;
-    for (int64_t k = 0; k < window.kernel[d]; ++k)
-      along += window.source(d, o[d], k) < window.in[d] + padsHigh[d];
-    count *= along;
+    int64_t room = window.in[d] + padsHigh[d] - window.source(d, o[d], 0);
+    int64_t fitting = (room + window.dilations[d] - 1) / window.dilations[d];
+    count *= std::clamp<int64_t>(fitting, 0, window.kernel[d]);
   }
   return count;
 }

@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace edgecc::reference {
 
 namespace {
-
-// More samples per bin and axis than any region inside an image needs.
-constexpr double kMostSamples = 4096;
 
 // The four neighbours of a sampling point and their weights; no neighbours outside the image.
 struct Sample {
@@ -42,35 +40,49 @@ struct Bins {
     return start + size * (static_cast<double>(bin) +
                            (static_cast<double>(sample) + 0.5) / static_cast<double>(samples));
   }
+  // The samples [first, last) of a bin that may lie inside an image of this extent; the others are
+  // zero. However large the region, these are few: samples are at least half a pixel apart.
+  std::pair<int64_t, int64_t> inside(int64_t bin, int64_t extent) const {
+    if (!(size > 0))
+      return {0, samples};
+    auto count = static_cast<double>(samples);
+    auto position = [&](double x) {
+      return ((x - start) / size - static_cast<double>(bin)) * count;
+    };
+    return {
+        static_cast<int64_t>(std::clamp(position(-1) - 1, 0.0, count)),
+        static_cast<int64_t>(std::clamp(position(static_cast<double>(extent)) + 1, 0.0, count))};
+  }
 };
 
 Expected<Bins> binsOf(const Op &op, double low, double high, int64_t count) {
   double shift = op.flag("half_pixel") ? 0.5 : 0, scale = op.real("spatial_scale");
-  double start = low * scale - shift, extent = high * scale - shift - start;
+  double start = low * scale - shift, length = high * scale - shift - start;
+  if (!std::isfinite(start) || !std::isfinite(length))
+    return error("RoiAlign: the coordinates of a region are not finite", op.location);
   if (!op.flag("half_pixel"))
-    extent = std::max(extent, 1.0);
-  double size = extent / static_cast<double>(count);
-  double samples = op.integer("sampling_ratio") > 0
-                       ? static_cast<double>(op.integer("sampling_ratio"))
-                       : std::ceil(size);
-  if (!(samples <= kMostSamples))
-    return error("RoiAlign: a region needs more than 4096 samples per bin", op.location);
-  return Bins{start, size, std::max<int64_t>(static_cast<int64_t>(samples), 0)};
+    length = std::max(length, 1.0);
+  double size = length / static_cast<double>(count);
+  int64_t samples = op.integer("sampling_ratio");
+  if (samples == 0)
+    samples = static_cast<int64_t>(std::clamp(std::ceil(size), 0.0, 0x1p30));
+  return Bins{start, size, samples};
 }
 
-template <class T> T poolBin(const T *plane, const std::vector<Sample> &samples, bool takesMax) {
-  double sum = 0, most = 0;
-  bool isFirst = true;
+// `count` samples of which those that are not listed are zero.
+template <class T>
+T poolBin(const T *plane, const std::vector<Sample> &samples, double count, bool takesMax) {
+  double sum = 0, most = -std::numeric_limits<double>::infinity();
   for (const Sample &sample : samples)
     for (size_t i = 0; i < 4; ++i) {
       double part =
           sample.weight[i] == 0 ? 0 : sample.weight[i] * static_cast<double>(plane[sample.at[i]]);
       sum += part;
-      most = isFirst ? part : std::max(most, part);
-      isFirst = false;
+      most = std::max(most, part);
     }
-  double count = std::max(1.0, static_cast<double>(samples.size()));
-  return static_cast<T>(takesMax ? most : sum / count);
+  if (static_cast<double>(samples.size()) < count || samples.empty())
+    most = std::max(most, 0.0);
+  return static_cast<T>(takesMax ? most : sum / std::max(1.0, count));
 }
 
 } // namespace
@@ -88,17 +100,23 @@ Results roiAlign(const Call &call) {
     EDGECC_TRY(vertical, binsOf(op, rois.asDouble(4 * r + 1), rois.asDouble(4 * r + 3), rows));
     EDGECC_TRY(horizontal, binsOf(op, rois.asDouble(4 * r), rois.asDouble(4 * r + 2), columns));
     for (int64_t i = 0; i < rows * columns; ++i) {
+      int64_t row = i / columns, column = i % columns;
+      auto [top, bottom] = vertical.inside(row, height);
+      auto [left, right] = horizontal.inside(column, width);
       std::vector<Sample> samples;
-      for (int64_t v = 0; v < vertical.samples; ++v)
-        for (int64_t h = 0; h < horizontal.samples; ++h)
-          samples.push_back(sampleAt(vertical.coordinate(i / columns, v),
-                                     horizontal.coordinate(i % columns, h), height, width));
+      for (int64_t v = top; v < bottom; ++v)
+        for (int64_t h = left; h < right; ++h)
+          samples.push_back(sampleAt(vertical.coordinate(row, v), horizontal.coordinate(column, h),
+                                     height, width));
+      double count =
+          static_cast<double>(vertical.samples) * static_cast<double>(horizontal.samples);
       visitFloat(x.dtype(), [&](auto tag) {
         using T = decltype(tag);
         const T *image = x.data<T>().data() + batch * channels * height * width;
         T *out = y.mutableData<T>().data() + r * channels * rows * columns + i;
         for (int64_t c = 0; c < channels; ++c)
-          out[c * rows * columns] = poolBin(image + c * height * width, samples, op.flag("max"));
+          out[c * rows * columns] =
+              poolBin(image + c * height * width, samples, count, op.flag("max"));
       });
     }
   }

@@ -28,8 +28,8 @@ bool GraphImporter::mayFold(const Op &op) {
     bytes += op.result(i)->type.bytes();
   }
   Cost cost = costOf(op);
-  int64_t work = cost.macs + cost.flops + cost.bytes;
-  if (elements > options_.foldLimit || foldedBytes_ + bytes > kMaxFoldedBytes || work < 0 ||
+  int64_t work = saturatingAdd(saturatingAdd(cost.macs, cost.flops), cost.bytes);
+  if (elements > options_.foldLimit || foldedBytes_ + bytes > kMaxFoldedBytes ||
       work > kMaxFoldedWork - foldedWork_)
     return false;
   foldedBytes_ += bytes;

@@ -160,6 +160,12 @@ static void declareSelections(std::vector<OpDef> &defs) {
                })
       .require("max_boxes is not negative",
                [](const Op &op) { return op.integer("max_boxes") >= 0; })
+      .countFlops([](const Op &op) {
+        // Every box against every box that has been selected.
+        const Dims &scores = dimsOf(op, 1);
+        return saturatingMul(typeOf(op, 1).elements(),
+                             8 * std::min(scores[2], op.integer("max_boxes")));
+      })
       .result([](const Op &op) {
         const Dims &scores = dimsOf(op, 1);
         int64_t most = scores[0] * scores[1] * std::min(scores[2], op.integer("max_boxes"));

@@ -132,11 +132,17 @@ void declarePooling(std::vector<OpDef> &defs) {
                  return typeOf(op, 0).rank() == 4 && typeOf(op, 1).rank() == 2 &&
                         dimsOf(op, 1)[1] == 4 && dimsOf(op, 2) == Dims{dimsOf(op, 1)[0]};
                })
-      .require("output extents are positive",
+      .require("output extents are positive and sampling_ratio is from 0 to 4096",
                [](const Op &op) {
                  return op.integer("output_height") > 0 && op.integer("output_width") > 0 &&
-                        op.integer("sampling_ratio") >= 0;
+                        op.integer("sampling_ratio") >= 0 && op.integer("sampling_ratio") <= 4096;
                })
+      .countFlops([](const Op &op) {
+        // Adaptive samples lie at least half a pixel apart.
+        int64_t ratio = op.integer("sampling_ratio");
+        int64_t samples = ratio > 0 ? ratio * ratio : 4 * dimsOf(op, 0)[2] * dimsOf(op, 0)[3];
+        return saturatingMul(op.result()->type.elements(), 8 * samples);
+      })
       .result([](const Op &op) {
         return one(typeOf(op, 0).dtype, {dimsOf(op, 1)[0], dimsOf(op, 0)[1],
                                          op.integer("output_height"), op.integer("output_width")});

@@ -88,6 +88,11 @@ static void declareGridSample(std::vector<OpDef> &defs) {
                         isOneOf(op.text("padding_mode"), {"zeros", "border", "reflection"}) &&
                         (op.text("mode") != "cubic" || typeOf(op, 0).rank() == 4);
                })
+      .countFlops([](const Op &op) {
+        int64_t along = op.text("mode") == "nearest" ? 1 : op.text("mode") == "linear" ? 2 : 4;
+        int64_t taps = typeOf(op, 0).rank() == 5 ? along * along * along : along * along;
+        return saturatingMul(op.result()->type.elements(), 2 * taps);
+      })
       .result([](const Op &op) {
         const Dims &grid = dimsOf(op, 1);
         Dims out{dimsOf(op, 0)[0], dimsOf(op, 0)[1]};
@@ -139,6 +144,9 @@ static void declareOthers(std::vector<OpDef> &defs) {
                  const Dims &x = dimsOf(op, 0);
                  return x.size() >= 2 && x[x.size() - 1] == x[x.size() - 2];
                })
+      .countFlops([](const Op &op) {
+        return saturatingMul(typeOf(op, 0).elements(), dimsOf(op, 0).back());
+      })
       .result([](const Op &op) {
         return one(typeOf(op, 0).dtype, Dims(dimsOf(op, 0).begin(), dimsOf(op, 0).end() - 2));
       });
@@ -155,6 +163,10 @@ static void declareOthers(std::vector<OpDef> &defs) {
                  return x.size() >= 2 && (x.back() == 1 || x.back() == 2) &&
                         isAxis(op.integer("axis"), typeOf(op, 0).rank() - 1) && allPositive(x);
                })
+      .countFlops([](const Op &op) {
+        auto axis = static_cast<size_t>(op.integer("axis"));
+        return saturatingMul(op.result()->type.elements(), 4 * dimsOf(op, 0)[axis]);
+      })
       .result([](const Op &op) {
         Dims out = dimsOf(op, 0);
         size_t axis = static_cast<size_t>(op.integer("axis"));

@@ -9,10 +9,18 @@ namespace edgecc {
 
 namespace {
 
+// Operations that folding may cost in one module: a few seconds.
+constexpr int64_t kMostWork = int64_t{1} << 33;
+
 struct Limits {
   int64_t bytes;  // results up to this size are always folded
   int64_t growth; // larger ones if they are at most this many times their operands
 };
+
+int64_t workOf(const Op &op) {
+  Cost cost = costOf(op);
+  return saturatingAdd(saturatingAdd(cost.macs, cost.flops), cost.bytes);
+}
 
 bool isFoldable(const Op &op, const Limits &limits) {
   if (op.parameter || op.numRegions() || op.numResults() == 0 || op.def().is(OpTrait::Terminator) ||
@@ -67,6 +75,7 @@ Expected<void> foldConstants(Module &module, PassContext &context) {
     return error("constant folding needs an executor");
   Limits limits{context.options.integer("max-bytes"), context.options.integer("max-growth")};
   bool dequantizes = context.options.flag("dequantize");
+  int64_t work = 0;
   for (const auto &function : module.functions()) {
     std::vector<Block *> blocks;
     forEachBlock(function->body, [&](Block &block) { blocks.push_back(&block); });
@@ -78,8 +87,9 @@ Expected<void> foldConstants(Module &module, PassContext &context) {
         bool isStatic = true;
         for (unsigned i = 0; i < op->numResults(); ++i)
           isStatic = isStatic && op->result(i)->type.isStatic();
-        if (!isStatic)
+        if (!isStatic || workOf(*op) > kMostWork - work)
           continue;
+        work += workOf(*op);
         EDGECC_TRY(folded, fold(module, op, *context.executor));
         context.statistics.add("constants folded", folded ? 1 : 0);
       }
