@@ -3,6 +3,7 @@
 #include "backends/native/Steps.h"
 #include "backends/native/support/Bitcode.h"
 
+#include <algorithm>
 #include <atomic>
 #include <llvm/CodeGen/MachineModuleInfo.h>
 #include <llvm/CodeGen/Passes.h>
@@ -61,7 +62,7 @@ static std::unique_ptr<TargetMachine> createMachine(const NativeTarget &target) 
       features += ",+zvl128b";
   }
   return std::unique_ptr<TargetMachine>(llvmTarget->createTargetMachine(
-      target.triple, target.cpu, features, options, Reloc::PIC_,
+      target.triple, target.baselineCpu(), features, options, Reloc::PIC_,
       target.arch == Arch::RISCV64 ? std::optional(CodeModel::Medium) : std::nullopt,
       CodeGenOptLevel::Default));
 }
@@ -75,6 +76,15 @@ static std::unique_ptr<llvm::Module> createModule(LLVMContext &context, const Na
   if (target.arch == Arch::RISCV64)
     module->addModuleFlag(llvm::Module::Error, "target-abi", MDString::get(context, "lp64d"));
   return module;
+}
+
+// A CPU's name would bring in features that the target does not list; for scheduling it does not.
+static void tuneFor(llvm::Module &module, const NativeTarget &target) {
+  if (target.cpu == target.baselineCpu())
+    return;
+  for (llvm::Function &function : module)
+    if (!function.isDeclaration())
+      function.addFnAttr("tune-cpu", target.cpu);
 }
 
 // Scalar clean-up only: the kernels are vectorised, tiled and unrolled when they are emitted.
@@ -180,6 +190,7 @@ public:
                      unit == program_.kernels.size() ? program_.entry.symbol
                                                      : program_.entry.kernelSymbols[unit]);
     define(*module, unit);
+    tuneFor(*module, target_);
     optimize(*module, *machine);
     return emitFile(*module, *machine, CodeGenFileType::ObjectFile);
   }
@@ -189,6 +200,7 @@ public:
     auto module = createModule(context, target_, machine, program_.entry.symbol);
     for (size_t unit = 0; unit < units(); ++unit)
       define(*module, unit);
+    tuneFor(*module, target_);
     optimize(*module, machine);
     return module;
   }
@@ -220,7 +232,7 @@ Expected<NativeCode> generateCode(const Function &function, const NativeTarget &
       code.objects[unit] = compiler.compile(unit);
   };
   std::vector<std::thread> threads;
-  for (unsigned i = 1; i < options.threads; ++i)
+  for (size_t i = 1; i < std::min<size_t>(options.threads, compiler.units()); ++i)
     threads.emplace_back(work);
   work();
   for (std::thread &thread : threads)

@@ -18,6 +18,18 @@ std::string NativeTarget::featureString() const {
   return out;
 }
 
+const char *NativeTarget::baselineCpu() const {
+  switch (arch) {
+  case Arch::X86_64:
+    return "x86-64";
+  case Arch::AArch64:
+    return "generic";
+  case Arch::RISCV64:
+    return "generic-rv64";
+  }
+  return "generic";
+}
+
 static const char *archName(Arch arch) {
   switch (arch) {
   case Arch::X86_64:
@@ -148,9 +160,7 @@ static Expected<NativeTarget> baseTarget(const std::string &name) {
   const char *triples[] = {"x86_64-unknown-", "aarch64-unknown-", "riscv64-unknown-"};
   target.triple = triples[static_cast<int>(target.arch)];
   target.triple += bare ? "none-elf" : "linux-gnu";
-  target.cpu = target.arch == Arch::RISCV64  ? "generic-rv64"
-               : target.arch == Arch::X86_64 ? "x86-64"
-                                             : "generic";
+  target.cpu = target.baselineCpu();
   return target;
 }
 

@@ -27,6 +27,7 @@ struct NativeTarget {
 
   unsigned lanes(unsigned elementBytes) const { return vectorBytes / elementBytes; }
   bool has(std::string_view feature) const;
+  const char *baselineCpu() const;   // LLVM CPU name that implies no features but the baseline's
   std::string featureString() const; // "+avx2,+fma" for LLVM
   std::string str() const;           // "x86-64 (avx2 fma f16c)" for users
 };
