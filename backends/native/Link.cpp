@@ -23,7 +23,11 @@ namespace {
 class TemporaryFolder {
 public:
   TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "edgecc-XXXXXX").string();
+    std::error_code status;
+    auto parent = std::filesystem::temp_directory_path(status);
+    if (status)
+      return;
+    std::string pattern = (parent / "edgecc-XXXXXX").string();
     if (const char *made = mkdtemp(pattern.data()))
       path_ = made;
   }
