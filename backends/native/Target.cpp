@@ -53,9 +53,9 @@ std::string NativeTarget::str() const {
 // Every feature that emission or the required-feature check knows, in canonical order.
 static const std::vector<std::string> &knownFeatures(Arch arch) {
   static const std::vector<std::string> x86 = {
-      "sse3",     "ssse3",    "sse4.1",   "sse4.2",     "popcnt",    "avx",     "f16c",
-      "fma",      "avx2",     "bmi",      "bmi2",       "avxvnni",   "avx512f", "avx512cd",
-      "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avx512bf16"};
+      "sse3",     "ssse3",    "sse4.1",   "sse4.2",     "popcnt",     "avx",       "f16c",
+      "fma",      "avx2",     "bmi",      "bmi2",       "avxvnni",    "avx512f",   "avx512cd",
+      "avx512bw", "avx512dq", "avx512vl", "avx512vbmi", "avx512vnni", "avx512bf16"};
   static const std::vector<std::string> arm = {"neon", "fullfp16", "dotprod", "i8mm", "bf16"};
   static const std::vector<std::string> riscv = {"m", "a", "f", "d", "c", "v"};
   switch (arch) {
