@@ -43,7 +43,7 @@ std::string generatedHeader(const Function &function, const native::NativeCode &
       "#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n"
       "#define {1}_WEIGHTS_SIZE {2}\n"
       "/* Working memory for a run on that many threads. */\n"
-      "#define {1}_ARENA_SIZE(threads) ({3} + (threads) * {4})\n\n"
+      "#define {1}_ARENA_SIZE(threads) ((size_t){3} + (size_t)(threads) * {4})\n\n"
       "#define {1}_INPUT_COUNT {5}\n#define {1}_OUTPUT_COUNT {6}\n\n",
       code.target.str(), prefix, code.weights.size(), code.arenaBytes, code.scratchBytesPerThread,
       function.inputs.size(), function.outputs.size());

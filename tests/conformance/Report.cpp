@@ -125,6 +125,7 @@ Expected<void> Report::writeMarkdown(const std::filesystem::path &path) const {
                   "Of ONNX's {} node tests:\n\n"
                   "| outcome | tests |\n|---|---|\n"
                   "| passed, run by the backend | {} |\n"
+                  "| passed, with a support call | {} |\n"
                   "| passed, computed at compile time | {} |\n"
                   "| excluded, with a reason | {} |\n"
                   "| refused | {} |\n"
