@@ -103,10 +103,10 @@ TEST_P(PassProperty, KeepsResults) {
 
 INSTANTIATE_TEST_SUITE_P(All, PassProperty,
                          testing::Values("dead-code", "fold", "simplify", "fold-batch-norm",
-                                         "fold-pad", "merge-input-normalization", "cse", "decompose-recurrent",
-                                         "lower-quantized", "choose-layout", "fuse", "plan-memory",
-                                         "choose-layout,plan-memory", "fuse,plan-memory",
-                                         "pipeline"),
+                                         "fold-pad", "merge-input-normalization", "cse",
+                                         "decompose-recurrent", "lower-quantized", "choose-layout",
+                                         "fuse", "plan-memory", "choose-layout,plan-memory",
+                                         "fuse,plan-memory", "pipeline"),
                          [](const auto &info) {
                            std::string name = info.param;
                            for (char &c : name)

@@ -132,9 +132,8 @@ TEST(Registry, SentencesAndOptionsAreTheDocumentation) {
   std::ifstream file(EDGECC_SOURCE_DIR "/docs/passes.md");
   std::string page((std::istreambuf_iterator<char>(file)), {});
   std::string generated = passDocs(registry);
-  EXPECT_TRUE(page.ends_with("## All passes\n\n" + generated))
-      << "the page should end with:\n"
-      << generated;
+  EXPECT_TRUE(page.ends_with("## All passes\n\n" + generated)) << "the page should end with:\n"
+                                                               << generated;
 }
 
 } // namespace
