@@ -36,6 +36,9 @@ Expected<void> checkOutput(const CompileOptions &o) {
     return error("there is no such folder to write to", folder.string());
   if (std::filesystem::is_directory(o.output, status))
     return error("the output is a folder", o.output.string(), "name a file in it");
+  if ((o.emit == Emit::Object || o.emit == Emit::Library) && o.output.extension() == ".h")
+    return error("the C header would replace the output", o.output.string(),
+                 "end the output's name in .o or .a");
   auto isIdentifier = [](const std::string &text) {
     return std::isdigit(static_cast<unsigned char>(text[0])) == 0 &&
            std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -71,7 +74,9 @@ Expected<std::vector<PassReport>> runPipeline(Module &module, const CompileOptio
     EDGECC_CHECK(loadPlugin(plugin, registry));
   PipelineOptions pipeline;
   pipeline.lower = o.emit != Emit::Onnx;
-  PassList passes = buildPipeline(registry, pipeline);
+  PassList passes; // text IR is written as imported, but for what the options ask for
+  if (o.emit != Emit::Ir)
+    passes = buildPipeline(registry, pipeline);
   if (!o.passes.empty()) {
     EDGECC_TRY(named, registry.parse(o.passes));
     passes = std::move(named);
@@ -119,8 +124,25 @@ std::string timingTable(const std::vector<PassReport> &reports) {
   return out;
 }
 
+// Whether all values have their place in memory, which a list of passes may have left out.
+Expected<void> checkPlanned(const Function &function) {
+  auto isPlanned = [](const Value &value) { return value.storage.has_value(); };
+  bool planned = true;
+  for (const auto &argument : function.body.arguments())
+    planned &= isPlanned(*argument);
+  for (const auto &op : function.body.ops())
+    for (unsigned i = 0; i < op->numResults(); ++i)
+      planned &= op->parameter || isPlanned(*op->result(i));
+  if (!planned)
+    return error("code generation needs memory planning", "--passes",
+                 "end the list in plan-memory");
+  return {};
+}
+
 Expected<void> emitNative(const Module &module, const CompileOptions &o,
                           const native::NativeTarget &target, CompileSummary &summary) {
+  if (!o.passes.empty())
+    EDGECC_CHECK(checkPlanned(module.main()));
   native::CodegenOptions codegen;
   codegen.threads = compileThreads(o);
   bool object = o.emit == Emit::Object || o.emit == Emit::Library;
@@ -162,7 +184,7 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   load.freeze = o.freeze;
   EDGECC_TRY(module, loadModule(o.input, load));
 
-  if (o.emit != Emit::Ir || !o.passes.empty()) {
+  if (o.emit != Emit::Ir || !o.passes.empty() || !o.imageInputs.empty()) {
     if (o.emit != Emit::Onnx && o.emit != Emit::Ir)
       EDGECC_CHECK(checkLegal(*module, targetModel));
     EDGECC_TRY(reports, runPipeline(*module, o, targetModel, progress));
@@ -179,7 +201,9 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
     EDGECC_CHECK(emitNative(*module, o, target, summary));
 
   std::error_code ignored;
-  summary.codeAndWeightsBytes = static_cast<int64_t>(std::filesystem::file_size(o.output, ignored));
+  if (std::filesystem::is_regular_file(o.output, ignored))
+    summary.codeAndWeightsBytes =
+        static_cast<int64_t>(std::filesystem::file_size(o.output, ignored));
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return summary;
 }
