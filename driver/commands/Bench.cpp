@@ -118,7 +118,7 @@ Expected<void> execute(const BenchOptions &o) {
                          {"scalar_percent", shares.kinds[EDGECC_LAYER_SCALAR_LOOP]},
                          {"support_percent", shares.kinds[EDGECC_LAYER_SUPPORT_CALL]}};
   std::ofstream out(o.json);
-  out << json.dump(2) << '\n';
+  out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   if (!out.flush())
     return error("cannot write the results", o.json);
   return {};

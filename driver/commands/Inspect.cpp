@@ -204,7 +204,7 @@ int inspectCommand(int argc, char **argv) {
   if (!result)
     return report(result.error());
   if (asJson)
-    fmt::print("{}\n", result->dump(2));
+    fmt::print("{}\n", result->dump(2, ' ', false, json::error_handler_t::replace));
   else
     printText(*result);
   return kSuccess;

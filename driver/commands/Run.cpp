@@ -153,7 +153,8 @@ Expected<void> writeOutputs(const RunnableModel &model, const RunOptions &o) {
     if (!o.images || !isImage(tensor))
       continue;
     // Pixels leave as they came in: with the preprocessing of the first input.
-    ImageOptions image = imageOptions(o, model.inputs()[0].image);
+    ImageOptions image =
+        imageOptions(o, model.inputs().empty() ? ImageOptions{} : model.inputs()[0].image);
     const Dims &d = tensor.dims();
     image.layout = d[1] == 1 || d[1] == 3 ? ImageLayout::NCHW : ImageLayout::NHWC;
     EDGECC_TRY(picture, tensorToImage(tensor, image));
@@ -245,7 +246,7 @@ Expected<bool> compareOutputs(const RunnableModel &model, const RunOptions &o,
 
 Expected<void> writeJson(const std::string &path, const nlohmann::json &json) {
   std::ofstream out(path);
-  out << json.dump(2) << '\n';
+  out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   if (!out.flush())
     return error("cannot write the results", path);
   return {};
