@@ -9,6 +9,7 @@
 #include "passes/Rewrite.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <sstream>
 
@@ -20,12 +21,12 @@ Expected<std::vector<double>> parseList(const std::string &text, const char *opt
   std::vector<double> values;
   std::istringstream in(text);
   for (std::string word; std::getline(in, word, ':');) {
-    try {
-      values.push_back(std::stod(word));
-    } catch (const std::exception &) {
+    double value = 0;
+    auto [end, status] = std::from_chars(word.data(), word.data() + word.size(), value);
+    if (status != std::errc() || end != word.data() + word.size() || !std::isfinite(value))
       return error("'" + word + "' is not a number", std::string("image-input ") + option,
                    "separate the channels' values by ':', as in 123.7:116.3:103.5");
-    }
+    values.push_back(value);
   }
   return values;
 }
