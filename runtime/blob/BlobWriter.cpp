@@ -177,16 +177,18 @@ void layOut(const BlobContents &contents, Layout &layout) {
   layout.parts.push_back({0, layout.prefix});
   for (size_t i = 1; i < sections.size(); ++i)
     layout.parts.push_back({table[i].offset, sections[i].bytes});
+}
 
-#ifndef NDEBUG
+/// Asks the reader: models may exceed its limits (extents, arena). Empty if it takes the blob.
+std::string whyRefused(const Layout &layout) {
   std::vector<uint64_t> aligned(layout.prefix.size() / 8 + 2);
   auto *start = reinterpret_cast<uint8_t *>(aligned.data());
   start += reinterpret_cast<uintptr_t>(start) % 16;
   memcpy(start, layout.prefix.data(), layout.prefix.size());
   BlobView view;
   ParseResult parsed = BlobView::parse(start, layout.prefix.size(), layout.fileSize, &view);
-  assert(parsed.ok() && "the compiler produced a blob that its own reader refuses");
-#endif
+  return parsed.ok() ? std::string()
+                     : std::string("the model exceeds what a blob can hold: ") + parsed.detail;
 }
 
 } // namespace
@@ -194,6 +196,7 @@ void layOut(const BlobContents &contents, Layout &layout) {
 std::string writeBlob(const BlobContents &contents) {
   Layout layout;
   layOut(contents, layout);
+  assert(whyRefused(layout).empty() && "the reader refuses the blob");
   std::string bytes(layout.fileSize, '\0');
   for (const FilePart &part : layout.parts)
     bytes.replace(part.offset, part.bytes.size(), part.bytes);
@@ -203,6 +206,8 @@ std::string writeBlob(const BlobContents &contents) {
 std::string writeBlobFile(const std::string &path, const BlobContents &contents) {
   Layout layout;
   layOut(contents, layout);
+  if (std::string message = whyRefused(layout); !message.empty())
+    return message;
   return writeFileAtomically(path, layout.parts);
 }
 
