@@ -8,6 +8,7 @@
 #include "frontend/io/Npy.h"
 #include "frontend/io/TensorPb.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -128,11 +129,20 @@ Expected<void> setInputs(RunnableModel &model, const RunOptions &o) {
   return {};
 }
 
-std::string fileNameOf(std::string name) {
-  for (char &c : name)
-    if (c == '/' || c == '\\' || c == ':')
-      c = '_';
-  return name;
+// A file name for each output: its own name where that is one, made unique by its number.
+std::vector<std::string> fileNamesOf(const std::vector<RunnableModel::Port> &outputs) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    std::string name = outputs[i].name;
+    for (char &c : name)
+      if (c == '/' || c == '\\' || c == ':')
+        c = '_';
+    if (name.empty() || name[0] == '.' ||
+        std::find(names.begin(), names.end(), name) != names.end())
+      name = fmt::format("output_{}_{}", i, name);
+    names.push_back(std::move(name));
+  }
+  return names;
 }
 
 bool isImage(const Tensor &tensor) {
@@ -146,9 +156,10 @@ Expected<void> writeOutputs(const RunnableModel &model, const RunOptions &o) {
   std::filesystem::create_directories(o.outputDir, status);
   if (status)
     return error("cannot make the folder: " + status.message(), o.outputDir);
+  std::vector<std::string> names = fileNamesOf(model.outputs());
   for (unsigned i = 0; i < model.outputs().size(); ++i) {
     Tensor tensor = model.output(i);
-    auto base = std::filesystem::path(o.outputDir) / fileNameOf(model.outputs()[i].name);
+    auto base = std::filesystem::path(o.outputDir) / names[i];
     EDGECC_CHECK(writeNpy(base.string() + ".npy", tensor));
     if (!o.images || !isImage(tensor))
       continue;
