@@ -38,7 +38,7 @@ grep -q 'magic number' "$work/error.txt"
 mv "$prefix" "$work/moved"
 PKG_CONFIG_PATH=$work/moved/lib/pkgconfig
 export PKG_CONFIG_PATH
-cc "$source/examples/run_blob_c/run_blob.c" -o "$work/run_blob_pc" \
+"${CC:-cc}" "$source/examples/run_blob_c/run_blob.c" -o "$work/run_blob_pc" \
    $(pkg-config --cflags --libs edgecc) -Wl,-rpath,"$work/moved/lib"
 "$work/run_blob_pc" "$blob" | grep -q '^output '
 

@@ -2,6 +2,7 @@
 #include "frontend/io/MappedFile.h"
 #include "frontend/io/Npy.h"
 #include "frontend/io/TensorPb.h"
+#include "tests/support/SharedData.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -112,6 +113,7 @@ TEST(TensorPb, KeepsNameTypeAndContent) {
 }
 
 TEST(TensorPb, ReadsTheTestDataOfAModel) {
+  EDGECC_NEED_SHARED(EDGECC_SHARED_DIR "/models/rand_tiny_bert");
   auto inputs = readTestData(EDGECC_SHARED_DIR "/models/rand_tiny_bert/test_data_set_0", "input");
   ASSERT_TRUE(inputs) << str(inputs.error());
   ASSERT_EQ(inputs->size(), 2u);
