@@ -75,10 +75,8 @@ Expected<void> compileImageInput(Module &module, PassContext &context) {
   Builder builder(module);
   builder.setInsertionBefore(function.body.ops().front().get());
   builder.location = "image-input";
-  // The users of the argument read the result instead; the argument itself is read below only.
-  Value *placeholder = builder.create(OpKind::Identity, {argument});
-  std::vector<Use> users = argument->uses();
-  Value *x = placeholder;
+  const std::vector<Use> users = argument->uses(); // they will read the result instead
+  Value *x = argument;
   if (channelsLast)
     x = builder.create(OpKind::Transpose, {x}, {{"perm", std::vector<int64_t>{0, 3, 1, 2}}});
   if (o.text("order") == "BGR")
@@ -92,8 +90,7 @@ Expected<void> compileImageInput(Module &module, PassContext &context) {
   if (!scale.empty())
     x = builder.create(OpKind::Mul, {x, perChannel(builder, scale, channels, "image_scale")});
   for (const Use &use : users)
-    if (use.user != placeholder->definingOp())
-      use.user->setOperand(use.operand, x);
+    use.user->setOperand(use.operand, x);
   port->preprocessing = {o.text("layout"), channels == 1 ? "GRAY" : "RGB", mean, scale, true};
   context.statistics.add("image inputs made u8");
   return {};
