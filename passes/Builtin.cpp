@@ -52,6 +52,8 @@ void registerBuiltinPasses(Registry &registry) {
                 mergeInputNormalization,
                 {}});
 
+  registerCompressPasses(registry);
+
   // lower/
   registry.add({"widen-half",
                 "Computes f16 and bf16 values in f32 between a model's inputs and outputs.",

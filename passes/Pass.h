@@ -59,6 +59,8 @@ private:
   std::vector<std::pair<std::string, int64_t>> entries_;
 };
 
+struct Compression;
+
 // What a pass may use besides the module. A null executor or target restricts what it can do; each
 // pass's documentation says how.
 struct PassContext {
@@ -66,6 +68,10 @@ struct PassContext {
   Executor *executor = nullptr;
   const TargetModel *target = nullptr;
   Statistics &statistics;
+  // What the passes of compress/ share (compress/Compression.h); null where nothing is compressed.
+  Compression *compression = nullptr;
+  // Tells the user how far a long pass is; may be empty.
+  std::function<void(size_t done, size_t total)> progress = {};
 };
 
 using PassFunction = std::function<Expected<void>(Module &, PassContext &)>;

@@ -22,7 +22,12 @@ Expected<std::vector<PassReport>> runPasses(Module &module, const PassList &pass
   for (const PassCall &call : passes) {
     PassReport &report = reports.emplace_back();
     report.pass = call.pass->name;
-    PassContext context{call.options, options.executor, options.target, report.statistics};
+    PassContext context{call.options, options.executor, options.target, report.statistics,
+                        options.compression};
+    if (options.progress)
+      context.progress = [&](size_t done, size_t total) {
+        options.progress(*call.pass, done, total);
+      };
     auto start = Clock::now();
     EDGECC_CHECK(call.pass->run(module, context));
     report.milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - start).count();

@@ -8,10 +8,13 @@ namespace edgecc {
 struct PassManagerOptions {
   Executor *executor = nullptr;
   const TargetModel *target = nullptr;
+  Compression *compression = nullptr;
   // Verify the module after every pass; always on in builds with assertions.
   bool verifyEach = false;
   // Called after every pass (for --print-after, progress and the like); may be empty.
   std::function<void(const PassInfo &, const Module &)> after;
+  // Called by long passes as they go; may be empty.
+  std::function<void(const PassInfo &, size_t done, size_t total)> progress;
 };
 
 // What one run of a pass did.

@@ -35,6 +35,9 @@ private:
 // Every pass of the compiler's own, one line each.
 void registerBuiltinPasses(Registry &registry);
 
+// Those of compress/ alone; called by the above.
+void registerCompressPasses(Registry &registry);
+
 // The page docs/passes.md: every pass with its sentence and its options.
 std::string passDocs(const Registry &registry);
 
