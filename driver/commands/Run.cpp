@@ -2,6 +2,7 @@
 #include "driver/Arguments.h"
 #include "driver/Compare.h"
 #include "driver/Console.h"
+#include "driver/ImageArguments.h"
 #include "driver/Options.h"
 #include "driver/RuntimeModel.h"
 #include "driver/commands/Commands.h"
@@ -21,8 +22,7 @@ namespace {
 struct RunOptions {
   std::string model, testData, json, outputDir;
   std::vector<std::string> inputs, shapes;
-  std::vector<double> mean, scale;
-  std::string layout, order, fit = "stretch";
+  ImageArguments image;
   double rtol = 1e-3, atol = 1e-5;
   unsigned threads = 1;
   bool profile = false, images = false;
@@ -49,43 +49,12 @@ void declare(CLI::App &app, RunOptions &o) {
   app.add_option("--output-dir", o.outputDir, "write every output there as NAME.npy")
       ->type_name("DIR");
   app.add_flag("--images", o.images, "also write image-shaped outputs as NAME.png");
-  addRepeatable(app, "--mean", o.mean, "X",
-                "image inputs: subtracted from 0..255, one or per channel")
-      ->delimiter(',');
-  addRepeatable(app, "--scale", o.scale, "X",
-                "image inputs: multiplied after that, one or per channel")
-      ->delimiter(',');
-  app.add_option("--layout", o.layout, "image inputs: NCHW or NHWC")
-      ->type_name("L")
-      ->check(CLI::IsMember({"NCHW", "NHWC"}));
-  app.add_option("--order", o.order, "image inputs: RGB, BGR or GRAY")
-      ->type_name("O")
-      ->check(CLI::IsMember({"RGB", "BGR", "GRAY"}));
-  app.add_option("--fit", o.fit, "image inputs: stretch or letterbox")
-      ->type_name("F")
-      ->check(CLI::IsMember({"stretch", "letterbox"}))
-      ->capture_default_str();
+  declareImageArguments(app, o.image);
   app.add_option("--threads", o.threads, "threads to run on")
       ->type_name("N")
       ->capture_default_str();
   app.add_flag("--profile", o.profile, "show the time of each layer");
   app.add_option("--json", o.json, "write the results there for scripts")->type_name("FILE");
-}
-
-ImageOptions imageOptions(const RunOptions &o, ImageOptions image) {
-  if (!o.layout.empty())
-    image.layout = o.layout == "NHWC" ? ImageLayout::NHWC : ImageLayout::NCHW;
-  if (!o.order.empty())
-    image.order = o.order == "BGR"    ? ChannelOrder::BGR
-                  : o.order == "GRAY" ? ChannelOrder::Gray
-                                      : ChannelOrder::RGB;
-  if (o.fit == "letterbox")
-    image.fit = ImageFit::Letterbox;
-  if (!o.mean.empty())
-    image.mean = o.mean;
-  if (!o.scale.empty())
-    image.scale = o.scale;
-  return image;
 }
 
 Expected<void> setInputs(RunnableModel &model, const RunOptions &o) {
@@ -117,7 +86,7 @@ Expected<void> setInputs(RunnableModel &model, const RunOptions &o) {
     }
     auto at = static_cast<unsigned>(index);
     EDGECC_TRY(tensor,
-               readInput(file, model.inputs()[at].type, imageOptions(o, model.inputs()[at].image)));
+               readInput(file, model.inputs()[at].type, apply(o.image, model.inputs()[at].image)));
     EDGECC_CHECK(model.setInput(at, std::move(tensor)));
     set[at] = true;
   }
@@ -165,7 +134,7 @@ Expected<void> writeOutputs(const RunnableModel &model, const RunOptions &o) {
       continue;
     // Pixels leave as they came in: with the preprocessing of the first input.
     ImageOptions image =
-        imageOptions(o, model.inputs().empty() ? ImageOptions{} : model.inputs()[0].image);
+        apply(o.image, model.inputs().empty() ? ImageOptions{} : model.inputs()[0].image);
     const Dims &d = tensor.dims();
     image.layout = d[1] == 1 || d[1] == 3 ? ImageLayout::NCHW : ImageLayout::NHWC;
     EDGECC_TRY(picture, tensorToImage(tensor, image));
