@@ -14,6 +14,8 @@ public:
   std::string whyIllegal(const Op &op) const override;
   bool canFuse(const Op &op) const override;
   double cost(const Op &op) const override;
+  double costAs(const Op &op, DType activations, DType weights) const override;
+  double conversionCost(int64_t elements, DType from, DType to) const override;
   int64_t channelMultiple(DType dtype) const override;
   bool prefersChannelsLast() const override { return true; }
 

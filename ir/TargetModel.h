@@ -18,7 +18,24 @@ public:
   virtual bool canFuse(const Op &) const { return true; }
 
   // Estimated time of one execution, in nanoseconds on one thread.
+  // A layer whose data comes from a DequantizeLinear of 8-bit values is estimated as the integer
+  // kernel that it becomes, and the DequantizeLinear itself as free.
   virtual double cost(const Op &op) const = 0;
+
+  // The same for the layer `op` (convolution or matrix product) computed on activations and weights
+  // of these types, whatever its operands are now; an 8-bit layer includes its requantisation.
+  // Answers "is int8 faster here?" before a model is quantised.
+  virtual double costAs(const Op &op, DType activations, DType weights) const {
+    (void)activations, (void)weights;
+    return cost(op);
+  }
+
+  // Converting `elements` values from one type to another where a layer's neighbour computes in
+  // another type: a QuantizeLinear or DequantizeLinear of its own.
+  virtual double conversionCost(int64_t elements, DType from, DType to) const {
+    (void)elements, (void)from, (void)to;
+    return 0;
+  }
 
   // Channel counts that are multiples of this waste no lanes.
   virtual int64_t channelMultiple(DType dtype) const = 0;
