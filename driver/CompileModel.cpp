@@ -72,11 +72,10 @@ Expected<std::vector<PassReport>> runPipeline(Module &module, const CompileOptio
   registerBuiltinPasses(registry);
   for (const std::string &plugin : o.plugins)
     EDGECC_CHECK(loadPlugin(plugin, registry));
-  PipelineOptions pipeline;
-  pipeline.lower = o.emit != Emit::Onnx;
+  Pipeline pipeline = buildPipeline(registry);
   PassList passes; // text IR is written as imported, but for what the options ask for
   if (o.emit != Emit::Ir)
-    passes = buildPipeline(registry, pipeline);
+    passes = o.emit == Emit::Onnx ? pipeline.portable : pipeline.all();
   if (!o.passes.empty()) {
     EDGECC_TRY(named, registry.parse(o.passes));
     passes = std::move(named);

@@ -1,8 +1,11 @@
 // What the compile command was asked to do.
 #pragma once
 
-#include "ir/Diagnostic.h"
+#include "driver/ImageArguments.h"
+#include "ir/DataSource.h"
+#include "ir/Metric.h"
 #include "ir/Type.h"
+#include "passes/Pipeline.h"
 
 #include <filesystem>
 #include <map>
@@ -12,6 +15,24 @@
 namespace edgecc::driver {
 
 enum class Emit : uint8_t { Blob, Object, Library, Assembly, Llvm, Ir, Onnx };
+
+// How the model is made smaller and faster, and what the user wants to know about it.
+struct CompressOptions {
+  CompressionRecipe recipe;
+  std::string calibrate;        // folder of samples, or "random:N"
+  size_t calibrateSamples = 0;  // of them, spread evenly; 0: all
+  ImageArguments image;         // how pictures become the input
+  std::filesystem::path labels; // for --metric
+  std::string metric;           // empty: agreement, where the model is a classifier
+  double maxLoss = -1;          // in the metric's points; negative: no limit
+  std::filesystem::path reportHtml, reportJson;
+
+  // In place of the above, for programs that link the driver; may be null.
+  DataSource *data = nullptr;
+  const Metric *judge = nullptr;
+
+  bool wantsReport() const { return !reportHtml.empty() || !reportJson.empty(); }
+};
 
 struct CompileOptions {
   std::filesystem::path input;
@@ -30,7 +51,8 @@ struct CompileOptions {
   bool verifyEach = false;
   bool quiet = false;
   unsigned threads = 0; // 0: all cores
-  std::string symbol;   // prefix of the object form's symbols; empty: from the output's name
+  CompressOptions compress;
+  std::string symbol; // prefix of the object form's symbols; empty: from the output's name
 };
 
 // "name=1x3x224x224" -> {name, dims}; "batch=4" -> {batch, {4}}.

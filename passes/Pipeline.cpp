@@ -4,12 +4,24 @@
 
 namespace edgecc {
 
-PassList buildPipeline(const Registry &registry, const PipelineOptions &options) {
-  PassList passes;
+bool CompressionRecipe::needsData() const {
+  return !prune.empty() || (!quantize.empty() && quantize != "fp16" && quantize != "bf16" &&
+                            quantize != "w8" && quantize != "w4" && quantize != "dynamic");
+}
+
+PassList Pipeline::all() const {
+  PassList passes = portable;
+  passes.insert(passes.end(), lowering.begin(), lowering.end());
+  return passes;
+}
+
+Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe) {
+  Pipeline pipeline;
+  PassList *passes = &pipeline.portable;
   auto add = [&](std::string_view call) {
     auto parsed = registry.parse(call);
     assert(parsed && "the pipeline names passes and options that exist");
-    passes.push_back(std::move(parsed->front()));
+    passes->push_back(std::move(parsed->front()));
   };
 
   // --- canonicalize: the same function, with fewer and simpler ops ---
@@ -23,10 +35,12 @@ PassList buildPipeline(const Registry &registry, const PipelineOptions &options)
   add("fold");                      // what the rules made constant
   add("dead-code");                 // what nobody needs any more
 
-  if (!options.lower)
-    return passes;
+  // --- compress: a smaller and faster function, and what it costs is measured ---
+  for (const std::string &pass : recipe.rewrites) // forms that suit some hardware better
+    add(pass);
 
   // --- lower: towards the machine ---
+  passes = &pipeline.lowering;
   add("widen-half");          // no CPU target has fast f16 arithmetic yet
   add("decompose-recurrent"); // LSTM, GRU and RNN
   add("lower-quantized");     // integer arithmetic
@@ -40,7 +54,7 @@ PassList buildPipeline(const Registry &registry, const PipelineOptions &options)
   add("fuse");          // loop nests
   add("plan-memory");   // storage for every value
 
-  return passes;
+  return pipeline;
 }
 
 } // namespace edgecc

@@ -5,11 +5,39 @@
 
 namespace edgecc {
 
-struct PipelineOptions {
-  bool lower = true; // false: stop with a module that can still be exported to ONNX
+// What the compression passes are asked to do; nothing by default.
+struct CompressionRecipe {
+  // "int8", "int16", "int4", "w8", "w4", "dynamic", "fp16", "bf16", "auto"; empty: nothing.
+  std::string quantize;
+  std::string prune;    // "macs:0.5": fraction to remove; empty: nothing
+  double sparsify = 0;  // fraction of the weights to become zero
+  std::string rounding; // "nearest", "adaround", "power-of-two"; empty: what suits the width
+  std::string ranges;   // method of `calibrate`; empty: its default
+  bool equalize = true; // with integer activations
+  bool correctBias = true;
+  bool perTensorWeights = false;
+  bool onlyIfFaster = true;          // layers stay float where the cost model expects no gain
+  double maxLoss = -1;               // for "auto"; negative: the default of `choose-precision`
+  std::string saveCalibration;       // file for what `calibrate` observed
+  std::string loadCalibration;       // file to use in place of running samples
+  std::vector<std::string> rewrites; // passes that suit some hardware, by name
+
+  bool compresses() const {
+    return !quantize.empty() || !prune.empty() || sparsify > 0 || !rewrites.empty();
+  }
+  // Whether any pass runs the model on calibration samples.
+  bool needsData() const;
+};
+
+// The same function first, then a smaller one, then the machine's.
+struct Pipeline {
+  PassList portable; // canonicalize/ and compress/: the module can still be exported to ONNX
+  PassList lowering; // lower/
+
+  PassList all() const; // one after the other
 };
 
 // The compiler's pipeline, to be read from top to bottom.
-PassList buildPipeline(const Registry &registry, const PipelineOptions &options);
+Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe = {});
 
 } // namespace edgecc

@@ -18,7 +18,7 @@ Expected<std::string> compileToBlob(const Module &module, const NativeOptions &o
   ReferenceExecutor executor;
   Registry registry;
   registerBuiltinPasses(registry);
-  PassList passes = buildPipeline(registry, {});
+  PassList passes = buildPipeline(registry).all();
   if (!options.passes.empty()) {
     EDGECC_TRY(named, registry.parse(options.passes));
     passes = std::move(named);

@@ -102,14 +102,13 @@ TEST(PassManager, BlamesThePassThatBreaksTheModule) {
   EXPECT_THAT(str(reports.error()), HasSubstr("pass breaker broke the module"));
 }
 
-TEST(Pipeline, EndsInAPlanUnlessOnlyCanonicalized) {
+TEST(Pipeline, EndsInAPlanAndKeepsThePortablePartApart) {
   Registry registry;
   registerBuiltinPasses(registry);
-  PassList all = buildPipeline(registry, {});
-  EXPECT_EQ(all.back().pass->name, "plan-memory");
-  PassList exportable = buildPipeline(registry, {.lower = false});
-  EXPECT_LT(exportable.size(), all.size());
-  for (const PassCall &call : exportable)
+  Pipeline pipeline = buildPipeline(registry);
+  EXPECT_EQ(pipeline.all().back().pass->name, "plan-memory");
+  EXPECT_LT(pipeline.portable.size(), pipeline.all().size());
+  for (const PassCall &call : pipeline.portable)
     EXPECT_NE(call.pass->name, "choose-layout");
 }
 
