@@ -3,16 +3,50 @@
 
 #include "ir/Module.h"
 
+#include <functional>
+#include <set>
+
 namespace edgecc {
 
-// A layer that computes on quantised operands: a contraction with constant weights, or another op
-// with an integer form or a table.
+// What an op is to a quantised network.
+enum class QuantizationRole : uint8_t {
+  None,        // computes in floating point
+  Contraction, // products of quantised operands: the reason to quantise at all
+  Glue,        // computes on quantised operands where it lies between quantised contractions
+  Movement,    // moves or selects elements of its first operand, whose scale its result shares
+};
+QuantizationRole quantizationRole(const Op &op);
+
+// A layer that computes on quantised operands: a contraction, or glue.
 bool isQuantizable(const Op &op);
 
-// The f32 values, in order, between which a quantised network computes: inputs and results of
-// quantisable ops, without those that an activation fused into the op before them replaces (of
-// Conv -> Relu only the Relu's result). `calibrate` observes them, `quantize` puts a
-// QuantizeLinear and a DequantizeLinear behind each.
+// Whether the module's author quantised this value: a DequantizeLinear defines it.
+bool isDequantized(const Value *value);
+
+// The value whose elements `value` holds, above the movement ops that produced it.
+Value *quantizationSource(Value *value);
+
+// The f32 operands that `op` reads quantised: the first of a contraction and, where it is not
+// constant, the second; all that are not constant of glue.
+std::vector<Value *> quantizedOperands(const Op &op);
+
+// Whether the value exists only between an op and the element-wise op behind it, which its only
+// user computes in the same loop: of Conv -> Relu, or of Conv -> Add -> Relu, only the result of
+// the last is stored. `order` as from opOrder().
+bool isFusedAway(const Value *value, const std::map<const Op *, size_t> &order);
+std::map<const Op *, size_t> opOrder(const Block &body);
+
+// Where a function computes on integers, given which contractions do.
+struct QuantizedPart {
+  std::set<const Op *> ops;    // contractions, and the glue on the ways between them
+  std::vector<Value *> points; // what they read: sources of their operands, in order of definition
+};
+QuantizedPart quantizedPart(const Function &function,
+                            const std::function<bool(const Op &)> &quantizesContraction);
+
+// The points if every contraction is quantised, of which those for any other choice are a part.
+// `calibrate` observes them, `quantize` puts a QuantizeLinear and a DequantizeLinear behind those
+// it needs. Values that the module's author quantised are not among them.
 std::vector<Value *> quantizationPoints(const Function &function);
 
 } // namespace edgecc
