@@ -1,4 +1,4 @@
-#include "bench/accuracy/DataSets.h"
+#include "bench/accuracy/data/DataSets.h"
 
 #include "frontend/io/MappedFile.h"
 
@@ -92,20 +92,33 @@ Expected<std::vector<Labelled>> readListed(const std::filesystem::path &folder, 
   return out;
 }
 
-Expected<std::vector<Image>> readGray(const std::filesystem::path &folder, int size) {
+Expected<std::vector<Image>> readFolder(const std::filesystem::path &folder, int channels) {
   std::vector<std::filesystem::path> paths;
   std::error_code problem;
   for (const auto &entry : std::filesystem::directory_iterator(folder, problem))
-    if (entry.path().extension() == ".png")
+    if (auto extension = entry.path().extension(); extension == ".png" || extension == ".jpg")
       paths.push_back(entry.path());
   if (paths.empty())
     return error("there are no pictures", folder.string());
   std::sort(paths.begin(), paths.end());
   std::vector<Image> out;
   for (const auto &path : paths) {
-    EDGECC_TRY(image, readCentre(path, 1, size));
+    EDGECC_TRY(image, readImage(path, channels));
     out.push_back(std::move(image));
   }
+  return out;
+}
+
+std::vector<Image> windows(const Image &image, int width, int height) {
+  std::vector<Image> out;
+  for (int top = 0; top + height <= image.height; top += height / 4)
+    for (int left = 0; left + width <= image.width; left += width / 4) {
+      Image &window = out.emplace_back(Image{width, height, image.channels, {}});
+      window.pixels.resize(static_cast<size_t>(width) * height * image.channels);
+      for (int y = 0; y < height; ++y)
+        std::memcpy(window.at(0, y), image.at(left, top + y),
+                    static_cast<size_t>(width) * image.channels);
+    }
   return out;
 }
 

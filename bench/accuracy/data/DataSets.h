@@ -19,7 +19,10 @@ Expected<std::vector<Labelled>> readIdx(const std::filesystem::path &folder);
 // JPEG files listed in labels.tsv (file, class, ...); each is cropped to its central size x size.
 Expected<std::vector<Labelled>> readListed(const std::filesystem::path &folder, int size);
 
-// Every PNG of a folder in order of name, gray, cropped likewise.
-Expected<std::vector<Image>> readGray(const std::filesystem::path &folder, int size);
+// Every PNG and JPEG of a folder in order of name, gray (1 channel) or RGB (3).
+Expected<std::vector<Image>> readFolder(const std::filesystem::path &folder, int channels);
+
+// Windows of that size at steps of a quarter of it.
+std::vector<Image> windows(const Image &image, int width, int height);
 
 } // namespace edgecc::bench

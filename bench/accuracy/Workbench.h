@@ -1,0 +1,66 @@
+// What all scenarios need: models compiled with options, run on scored samples, timed.
+#pragma once
+
+#include "bench/accuracy/data/Samples.h"
+#include "bench/accuracy/data/Tasks.h"
+#include "driver/CompileModel.h"
+#include "driver/RuntimeModel.h"
+
+#include <map>
+
+namespace edgecc::bench {
+
+struct Settings {
+  std::filesystem::path shared;
+  std::vector<std::string> models; // empty: all of the scenario
+  std::string cpu;
+  unsigned threads = 1;   // of the runs
+  size_t limit = 0;       // samples of each task; 0: all
+  size_t calibrate = 256; // of the even ones at most; 0: all
+  size_t rounds = 15;     // of timing
+};
+
+// All outputs of each scored sample.
+using Outputs = std::vector<std::vector<Tensor>>;
+
+struct Compiled {
+  driver::RuntimeModel model;
+  driver::CompileSummary summary;
+};
+
+// A task with its samples.
+struct Prepared {
+  const Task *task = nullptr;
+  Compiled floating; // the model as it is
+  Split split;
+  Outputs reference; // of the float model on the scored samples
+};
+
+class Workbench {
+public:
+  explicit Workbench(Settings settings) : settings_(std::move(settings)) {}
+  const Settings &settings() const { return settings_; }
+
+  bool isWanted(const std::string &model) const;
+  std::filesystem::path modelFile(const std::string &model) const;
+
+  // What the compile command would be given for this model; shapes as in its test data.
+  driver::CompileOptions options(const std::string &model) const;
+  // Compiles to a temporary blob and loads it. `calibration` may be null.
+  Expected<Compiled> compile(driver::CompileOptions options, DataSource *calibration) const;
+  // The same with a recipe, on the task's even samples.
+  Expected<Compiled> compress(const Prepared &prepared, const CompressionRecipe &recipe) const;
+
+  Expected<Prepared> prepare(const Task &task) const;
+  Expected<Outputs> run(Compiled &compiled, const Split::Scored &scored) const;
+
+  // Median times of one run in nanoseconds; the models take turns, so that a change of the
+  // machine's speed meets all of them alike.
+  Expected<std::vector<double>> time(std::span<Compiled *const> models,
+                                     const std::vector<Tensor> &inputs) const;
+
+private:
+  Settings settings_;
+};
+
+} // namespace edgecc::bench
