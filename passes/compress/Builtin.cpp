@@ -6,7 +6,11 @@
 namespace edgecc {
 
 void registerCompressPasses(Registry &registry) {
-  (void)registry;
+  registry.add({"keep-original",
+                "Keeps a copy of the model as it is, which the compressed one is compared with.",
+                keepOriginal,
+                {}});
+
   // batch norms and channels
 
   // rewrites
@@ -16,8 +20,41 @@ void registerCompressPasses(Registry &registry) {
   // equalisation
 
   // calibration
+  registry.add({"calibrate",
+                "Runs the model on samples and observes the values that are to be quantised.",
+                calibrate,
+                {{"method", std::string("mse"),
+                  "how ranges are chosen: minmax, moving-average, percentile, mse or entropy"},
+                 {"percentile", kDefaultPercentile, "of the values on each side, for percentile"},
+                 {"per-channel", false, "observe each channel by itself"},
+                 {"histograms", false, "keep histograms also where the method needs none"},
+                 {"bins", int64_t{0}, "of a histogram; 0: 2048, per channel 512"},
+                 {"samples", int64_t{0}, "of the data, spread evenly; 0: all"},
+                 {"load", std::string(), "file with a table to use in place of running samples"},
+                 {"save", std::string(), "file to write the table to"}}});
 
   // precision and quantisation
+  registry.add(
+      {"quantize",
+       "Quantises weights and activations: inserts QuantizeLinear and DequantizeLinear with "
+       "scales from the weights and the calibration.",
+       quantize,
+       {{"weights", std::string("i8"), "i8, i4, i16, or f32: only what the precisions name"},
+        {"activations", std::string("u8"),
+         "u8, i8, u16, i16; f32: only the weights; dynamic: ranges found at run time"},
+        {"weight-axis", std::string("channel"), "a scale for each channel, or one for the tensor"},
+        {"weight-range", std::string(),
+         "max or mse: scales of weights; empty: mse for 4 bits, max for more"},
+        {"block", int64_t{32},
+         "weights that share a scale, for 4-bit weights of layers on float activations; 0: a "
+         "channel's"},
+        {"method", std::string(),
+         "min-max, moving-average, percentile, mse or entropy: ranges of activations; empty: what "
+         "they were calibrated for"},
+        {"symmetric", false, "activations have no zero points other than the middle"},
+        {"boundary", std::string("float"), "inputs and outputs of the model: float or quantized"},
+        {"only-if-faster", true,
+         "layers stay in floating point where the target's cost model expects no gain"}}});
 
   // rounding and bias
 }

@@ -7,6 +7,8 @@
 
 namespace edgecc {
 
+Expected<void> keepOriginal(Module &module, PassContext &context);
+
 // batch norms and channels
 
 // rewrites
@@ -16,8 +18,10 @@ namespace edgecc {
 // equalisation
 
 // calibration
+Expected<void> calibrate(Module &module, PassContext &context);
 
 // precision and quantisation
+Expected<void> quantize(Module &module, PassContext &context);
 
 // rounding and bias
 

@@ -15,6 +15,9 @@ bool padsWithOperand(const Op &op) {
 }
 
 QuantizationRole roleOfContraction(const Op &op) {
+  for (unsigned i = 0; i < 2; ++i)
+    if (isDequantized(quantizationSource(op.operand(i))))
+      return QuantizationRole::None;
   bool constantWeights = constantOf(op.operand(1)) != nullptr;
   bool legal = false;
   switch (op.kind()) {
@@ -165,7 +168,8 @@ bool isFusedAway(const Value *value, const std::map<const Op *, size_t> &order) 
 }
 
 QuantizedPart quantizedPart(const Function &function,
-                            const std::function<bool(const Op &)> &quantizesContraction) {
+                            const std::function<bool(const Op &)> &quantizesContraction,
+                            bool outputs) {
   const Block &body = function.body;
   std::map<const Op *, size_t> order = opOrder(body);
   // Glue computes on integers if integers reach it from a contraction and it hands them on to one.
@@ -174,11 +178,7 @@ QuantizedPart quantizedPart(const Function &function,
     return contractions.contains(&op) || marked.contains(&op);
   };
   for (const auto &op : body.ops()) {
-    if (quantizationRole(*op) == QuantizationRole::Contraction &&
-        std::ranges::none_of(
-            quantizedOperands(*op),
-            [](Value *operand) { return isDequantized(quantizationSource(operand)); }) &&
-        quantizesContraction(*op)) {
+    if (quantizationRole(*op) == QuantizationRole::Contraction && quantizesContraction(*op)) {
       contractions.insert(op.get());
       continue;
     }
@@ -191,6 +191,11 @@ QuantizedPart quantizedPart(const Function &function,
     }
   }
   std::set<const Value *> read; // sources of what quantised ops read
+  for (Value *output : body.yields()) {
+    Value *source = quantizationSource(output);
+    if (outputs && source->definingOp() && passes(*source->definingOp(), reached))
+      read.insert(source);
+  }
   for (auto it = body.ops().rbegin(); it != body.ops().rend(); ++it) {
     const Op &op = **it;
     if (reached.contains(&op) && read.contains(op.result()))
@@ -216,7 +221,7 @@ QuantizedPart quantizedPart(const Function &function,
 }
 
 std::vector<Value *> quantizationPoints(const Function &function) {
-  return quantizedPart(function, [](const Op &) { return true; }).points;
+  return quantizedPart(function, [](const Op &) { return true; }, true).points;
 }
 
 } // namespace edgecc
