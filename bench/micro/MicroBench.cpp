@@ -85,11 +85,39 @@ public:
     return builder.constant(std::move(tensor));
   }
 
+  // The op; on integers with the requantisation that follows it in a model.
+  Op *create(OpKind kind, const std::vector<Value *> &operands, Attributes attributes) {
+    Builder builder(module_, function_.body);
+    if (operands[0]->type.dtype != DType::U8 || kind != OpKind::Conv)
+      return builder.createOp(kind, operands, std::move(attributes));
+    std::vector<Value *> all = operands;
+    int64_t columns = operands[1]->dims()[0];
+    all.push_back(constant({columns}, DType::I32));
+    Tensor multiplier(DType::F32, {columns});
+    for (int64_t i = 0; i < columns; ++i)
+      multiplier.setDouble(i, 1.0 / static_cast<double>(64 + i));
+    all.push_back(builder.constant(std::move(multiplier)));
+    return builder.createOp(OpKind::Fused, all, {}, [&](Op &fused) -> Expected<void> {
+      std::vector<Value *> arguments;
+      for (Value *value : all)
+        arguments.push_back(fused.region(0).addArgument(value->type));
+      Builder inside(module_, fused.region(0));
+      Value *sum = inside.create(kind, {arguments[0], arguments[1], arguments[2]}, attributes);
+      inside.yield(std::vector<Value *>{inside.create(OpKind::Requantize, {sum, arguments[3]},
+                                                      {{"zero_point", int64_t{0}},
+                                                       {"low", int64_t{0}},
+                                                       {"high", int64_t{255}},
+                                                       {"axis", int64_t{1}},
+                                                       {"to", DType::U8}})});
+      return {};
+    });
+  }
+
   // Best seconds of a run, and the multiply-accumulates in it.
   void measure(const char *name, OpKind kind, std::vector<Value *> operands, Attributes attributes,
                bool channelsLast, const native::NativeTarget &target, double peak) {
     Builder builder(module_, function_.body);
-    Op *op = builder.createOp(kind, operands, std::move(attributes));
+    Op *op = create(kind, operands, std::move(attributes));
     Value *y = op->result();
     Dims strides = rowMajorStrides(y->dims());
     if (channelsLast)

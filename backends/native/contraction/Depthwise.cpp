@@ -134,8 +134,11 @@ private:
   void emitTile(const ColumnTile &tile, llvm::Value *y, llvm::Value *x, const PixelTile &pixels,
                 llvm::Value *channel) {
     const TilePart &part = tile.parts[0];
+    Position at{outer_, y, x, channel};
+    auto initial = initialSums(e_, d_.epilogue, d_.product, tile, at);
     std::vector<llvm::Value *> sums(static_cast<size_t>(pixels.count),
-                                    zeroAccumulator(e_, d_.product, part.lanes));
+                                    initial.empty() ? zeroAccumulator(e_, d_.product, part.lanes)
+                                                    : initial[0]);
     llvm::Value *filter =
         b_.CreateInBoundsGEP(b_.getInt8Ty(), e_.arg(d_.weights),
                              times(channel, taps(left_) * d_.product.accumulatorBytes()));
@@ -145,8 +148,8 @@ private:
     for (size_t i = 0; i < plain; ++i)
       origin = b_.CreateAdd(origin, times(outer_[i], left_.outer[i]));
     sums = emitTaps(0, y, origin, e_.i64(0), filter, pixels, part, std::move(sums));
-    emitEpilogue(e_, d_.epilogue, d_.product, tile, {1, pixels.count}, {outer_, y, x, channel},
-                 sums, s_.tileBytes ? e_.scratch() : nullptr);
+    emitEpilogue(e_, d_.epilogue, d_.product, tile, {1, pixels.count}, at, sums,
+                 s_.tileBytes ? e_.scratch() : nullptr);
   }
 
   // Loops over the taps of all axes but x.

@@ -181,7 +181,7 @@ private:
                 llvm::Value *column, llvm::Value *right) {
     int64_t bytes = bitWidth(c_.product.a) / 8;
     MicroKernel kernel{
-        c_.product, {}, tile.parts, s_.loops, c_.right.kind != RightOperand::Kind::InPlace};
+        c_.product, {}, tile.parts, s_.loops, c_.right.kind != RightOperand::Kind::InPlace, {}};
     if (kernel.columnsPadded)
       for (ReductionLoop &loop : kernel.loops)
         loop.strideB *= tile.padded();
@@ -193,8 +193,10 @@ private:
     llvm::Value *offset =
         e_.b.CreateAdd(times(lineFrom, strides_.y * bytes), times(rowFrom, strides_.x * bytes));
     llvm::Value *left = e_.b.CreateInBoundsGEP(e_.b.getInt8Ty(), left_, offset);
+    Position origin{outer_, y, x, column};
+    kernel.initial = initialSums(e_, c_.epilogue, c_.product, tile, origin);
     auto sums = emitMicroKernel(e_, kernel, left, right);
-    emitEpilogue(e_, c_.epilogue, c_.product, tile, rows, {outer_, y, x, column}, sums,
+    emitEpilogue(e_, c_.epilogue, c_.product, tile, rows, origin, sums,
                  s_.tileBytes ? scratchAt(s_.stagedBytes + s_.panelBytes) : nullptr);
   }
 

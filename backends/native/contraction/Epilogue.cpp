@@ -3,8 +3,11 @@
 #include "backends/native/elementwise/Elementwise.h"
 #include "backends/native/elementwise/Numeric.h"
 
+#include <algorithm>
+#include <bit>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <llvm/Analysis/VectorUtils.h>
 
 namespace edgecc::native {
 
@@ -52,12 +55,16 @@ int64_t instructionsPerVector(const Epilogue &epilogue) {
       case OpKind::Clip:
       case OpKind::LeakyRelu:
       case OpKind::PRelu:
+      case OpKind::DequantizeLinear:
         count += 3;
         break;
       case OpKind::Requantize:
       case OpKind::HardSigmoid:
       case OpKind::HardSwish:
         count += 8;
+        break;
+      case OpKind::QuantizeLinear:
+        count += 12;
         break;
       default:
         count += 30;
@@ -73,15 +80,46 @@ bool usesLoop(const Epilogue &epilogue, const ColumnTile &tile, int64_t rows) {
   return rows > 1 && vectors * instructionsPerVector(epilogue) > kMaxStraightLine;
 }
 
+// Vectors that are finished together: results of one byte are narrowed four vectors at a time.
+size_t vectorsAtOnce(const Epilogue &epilogue) {
+  bool bytes = std::ranges::any_of(
+      epilogue.results, [](const Access &result) { return bitWidth(result.dtype) == 8; });
+  return bytes && epilogue.fused ? 4 : 1;
+}
+
+// Integer sums are exact in any order, so that what is the same for all rows may come first.
+bool isInitial(const Epilogue &epilogue, const Product &product, const Addend &addend) {
+  return !isFloat(product.accumulator) && epilogue.alpha == 1 && addend.scale == 1 &&
+         addend.access.rowInvariant();
+}
+
+llvm::Value *loadAt(KernelEmitter &e, const Access &access, llvm::Value *at, const TilePart &part) {
+  if (access.column() == 0)
+    return splatElement(e, access.dtype, at, part.lanes);
+  return access.column() == 1
+             ? loadElements(e, access.dtype, at, part.lanes, part.active)
+             : gatherElements(e, access.dtype, at, access.column(), part.lanes, part.active);
+}
+
+// A vector of the tile: `sum` holds the columns of `part` in the row at (y, x).
+struct Piece {
+  const TilePart *part;
+  llvm::Value *sum, *y, *x;
+};
+
 class EpilogueEmitter {
 public:
-  EpilogueEmitter(KernelEmitter &e, const Epilogue &epilogue, const Position &origin)
-      : e_(e), epilogue_(epilogue) {
+  EpilogueEmitter(KernelEmitter &e, const Epilogue &epilogue, const Product &product,
+                  const Position &origin)
+      : e_(e), epilogue_(epilogue), product_(product) {
+    for (const Addend &addend : epilogue.addends)
+      if (!isInitial(epilogue, product, addend))
+        addends_.push_back(&addend);
     auto point = [&](const Access &access) {
       origins_.emplace(&access, pointerAt(e_, access, origin));
     };
-    for (const Addend &addend : epilogue.addends)
-      point(addend.access);
+    for (const Addend *addend : addends_)
+      point(addend->access);
     for (const auto &[value, leaf] : epilogue.leaves)
       if (!leaf.scalar && !leaf.isTable)
         point(leaf.access);
@@ -89,25 +127,29 @@ public:
       point(result);
   }
 
-  // Values that are the same in all rows of `part`.
+  // Loads what is the same in all rows of `part`.
   void preload(const TilePart &part) {
-    invariant_.clear();
     auto visit = [&](const Access &access) {
       if (access.rowInvariant())
-        invariant_[&access] = load(access, part, e_.i64(0), e_.i64(0));
+        get(access, {&part, nullptr, e_.i64(0), e_.i64(0)});
     };
-    for (const Addend &addend : epilogue_.addends)
-      visit(addend.access);
+    for (const Addend *addend : addends_)
+      visit(addend->access);
     for (const auto &[value, leaf] : epilogue_.leaves)
       if (!leaf.scalar && !leaf.isTable)
         visit(leaf.access);
   }
 
-  void finish(const Product &product, llvm::Value *sum, const TilePart &part, llvm::Value *y,
-              llvm::Value *x) {
-    llvm::Value *value = sum;
-    bool isReal = isFloat(product.accumulator);
-    llvm::Type *type = sum->getType();
+  void finish(std::span<const Piece> pieces) {
+    unsigned lanes = 0;
+    std::vector<llvm::Value *> sums;
+    for (const Piece &piece : pieces) {
+      sums.push_back(piece.sum);
+      lanes += piece.part->lanes;
+    }
+    llvm::Value *value = join(sums);
+    bool isReal = isFloat(product_.accumulator);
+    llvm::Type *type = value->getType();
     auto constant = [&](double number) -> llvm::Constant * {
       return isReal ? llvm::ConstantFP::get(type, number)
                     : llvm::ConstantInt::getSigned(type, static_cast<int64_t>(number));
@@ -117,66 +159,104 @@ public:
     };
     if (epilogue_.alpha != 1)
       value = multiply(value, epilogue_.alpha);
-    for (const Addend &addend : epilogue_.addends) {
-      llvm::Value *other = convertElements(e_, get(addend.access, part, y, x), addend.access.dtype,
-                                           product.accumulator, part.lanes);
-      if (addend.scale != 1)
-        other = multiply(other, addend.scale);
+    for (const Addend *addend : addends_) {
+      llvm::Value *other = convertElements(e_, get(addend->access, pieces), addend->access.dtype,
+                                           product_.accumulator, lanes);
+      if (addend->scale != 1)
+        other = multiply(other, addend->scale);
       value = isReal ? e_.b.CreateFAdd(value, other) : e_.b.CreateAdd(value, other);
     }
-    value = convertElements(e_, value, product.accumulator, epilogue_.anchorType, part.lanes);
+    value = convertElements(e_, value, product_.accumulator, epilogue_.anchorType, lanes);
     std::vector<llvm::Value *> yielded{value};
     if (epilogue_.fused)
       yielded = emitRegion(
-          e_, epilogue_.fused->region(0), part.lanes, {{epilogue_.anchor->result(), value}},
-          [&](const Value &value) { return leaf(epilogue_.leaves.at(&value), part, y, x); });
+          e_, epilogue_.fused->region(0), lanes, {{epilogue_.anchor->result(), value}},
+          [&](const Value &value) { return leaf(epilogue_.leaves.at(&value), pieces, lanes); });
     for (size_t i = 0; i < yielded.size(); ++i)
-      store(epilogue_.results[i], yielded[i], part, y, x);
+      store(epilogue_.results[i], yielded[i], pieces);
   }
 
 private:
-  llvm::Value *pointer(const Access &access, const TilePart &part, llvm::Value *y, llvm::Value *x) {
-    llvm::Value *index = e_.b.CreateAdd(e_.b.CreateMul(y, e_.i64(access.y())),
-                                        e_.b.CreateMul(x, e_.i64(access.x())));
-    index = e_.b.CreateAdd(index, e_.i64(part.firstColumn * access.column()));
+  llvm::Value *join(const std::vector<llvm::Value *> &vectors) {
+    return vectors.size() == 1 ? vectors[0] : llvm::concatenateVectors(e_.b, vectors);
+  }
+
+  llvm::Value *pointer(const Access &access, const Piece &piece) {
+    llvm::Value *index = e_.b.CreateAdd(e_.b.CreateMul(piece.y, e_.i64(access.y())),
+                                        e_.b.CreateMul(piece.x, e_.i64(access.x())));
+    index = e_.b.CreateAdd(index, e_.i64(piece.part->firstColumn * access.column()));
     return e_.elementPointer(access.dtype, origins_.at(&access), index);
   }
 
-  llvm::Value *load(const Access &access, const TilePart &part, llvm::Value *y, llvm::Value *x) {
-    llvm::Value *at = pointer(access, part, y, x);
-    if (access.column() == 0)
-      return splatElement(e_, access.dtype, at, part.lanes);
-    return access.column() == 1
-               ? loadElements(e_, access.dtype, at, part.lanes, part.active)
-               : gatherElements(e_, access.dtype, at, access.column(), part.lanes, part.active);
-  }
-
-  llvm::Value *leaf(const Leaf &leaf, const TilePart &part, llvm::Value *y, llvm::Value *x) {
+  llvm::Value *leaf(const Leaf &leaf, std::span<const Piece> pieces, unsigned lanes) {
     if (leaf.isTable)
       return e_.arg(leaf.access.arg);
     if (leaf.scalar)
-      return e_.splat(constantElement(e_, *leaf.scalar, 0), part.lanes);
-    return get(leaf.access, part, y, x);
+      return e_.splat(constantElement(e_, *leaf.scalar, 0), lanes);
+    return get(leaf.access, pieces);
   }
 
-  llvm::Value *get(const Access &access, const TilePart &part, llvm::Value *y, llvm::Value *x) {
-    auto it = invariant_.find(&access);
-    return it != invariant_.end() ? it->second : load(access, part, y, x);
+  llvm::Value *get(const Access &access, const Piece &piece) {
+    if (!access.rowInvariant())
+      return loadAt(e_, access, pointer(access, piece), *piece.part);
+    llvm::Value *&loaded = invariant_[{&access, piece.part}];
+    if (!loaded)
+      loaded = loadAt(e_, access, pointer(access, piece), *piece.part);
+    return loaded;
   }
 
-  void store(const Access &access, llvm::Value *value, const TilePart &part, llvm::Value *y,
-             llvm::Value *x) {
-    llvm::Value *at = pointer(access, part, y, x);
-    if (access.column() == 1 || part.active == 1)
-      storeElements(e_, access.dtype, value, at, part.lanes, part.active);
-    else
-      scatterElements(e_, access.dtype, value, at, access.column(), part.lanes, part.active);
+  llvm::Value *get(const Access &access, std::span<const Piece> pieces) {
+    std::vector<llvm::Value *> vectors;
+    for (const Piece &piece : pieces)
+      vectors.push_back(get(access, piece));
+    return join(vectors);
+  }
+
+  // Parts of a row that are neighbours in memory are stored as one.
+  void store(const Access &access, llvm::Value *value, std::span<const Piece> pieces) {
+    unsigned lane = 0;
+    for (size_t i = 0; i < pieces.size();) {
+      const TilePart &part = *pieces[i].part;
+      size_t count = 1;
+      unsigned lanes = part.lanes, active = part.active;
+      while (access.column() == 1 && active == lanes && i + count < pieces.size() &&
+             pieces[i + count].part == pieces[i + count - 1].part + 1) {
+        active += pieces[i + count].part->active;
+        lanes += pieces[i + count++].part->lanes;
+      }
+      llvm::Value *run = value;
+      if (count < pieces.size()) {
+        llvm::SmallVector<int> own;
+        for (unsigned k = 0; k < lanes; ++k)
+          own.push_back(static_cast<int>(lane + k));
+        run = e_.b.CreateShuffleVector(value, own);
+      }
+      llvm::Value *at = pointer(access, pieces[i]);
+      if (access.column() == 1 || active == 1)
+        storeElements(e_, access.dtype, run, at, lanes, active);
+      else
+        scatterElements(e_, access.dtype, run, at, access.column(), lanes, active);
+      i += count;
+      lane += lanes;
+    }
   }
 
   KernelEmitter &e_;
   const Epilogue &epilogue_;
-  std::map<const Access *, llvm::Value *> origins_, invariant_;
+  const Product &product_;
+  std::vector<const Addend *> addends_;
+  std::map<const Access *, llvm::Value *> origins_;
+  std::map<std::pair<const Access *, const TilePart *>, llvm::Value *> invariant_;
 };
+
+// Finishes `pieces`, `most` at a time.
+void finishAll(EpilogueEmitter &emitter, std::span<const Piece> pieces, size_t most) {
+  while (!pieces.empty()) {
+    size_t count = std::min(most, std::bit_floor(pieces.size()));
+    emitter.finish(pieces.first(count));
+    pieces = pieces.subspan(count);
+  }
+}
 
 } // namespace
 
@@ -187,18 +267,50 @@ int64_t epilogueScratchBytes(const Epilogue &epilogue, const Product &product,
   return tile.rows.size() * tile.padded() * product.accumulatorBytes();
 }
 
+std::vector<llvm::Value *> initialSums(KernelEmitter &e, const Epilogue &epilogue,
+                                       const Product &product, const ColumnTile &tile,
+                                       const Position &origin) {
+  std::vector<llvm::Value *> sums;
+  for (const Addend &addend : epilogue.addends) {
+    if (!isInitial(epilogue, product, addend))
+      continue;
+    const Access &access = addend.access;
+    llvm::Value *from = pointerAt(e, access, origin);
+    sums.resize(tile.parts.size(), nullptr);
+    for (size_t i = 0; i < tile.parts.size(); ++i) {
+      const TilePart &part = tile.parts[i];
+      llvm::Value *at =
+          e.elementPointer(access.dtype, from, e.i64(part.firstColumn * access.column()));
+      llvm::Value *value = convertElements(e, loadAt(e, access, at, part), access.dtype,
+                                           product.accumulator, part.lanes);
+      sums[i] = sums[i] ? e.b.CreateAdd(sums[i], value) : value;
+    }
+  }
+  return sums;
+}
+
 void emitEpilogue(KernelEmitter &e, const Epilogue &epilogue, const Product &product,
                   const ColumnTile &tile, RowTile rows, const Position &origin,
                   const std::vector<llvm::Value *> &accumulators, llvm::Value *scratch) {
-  EpilogueEmitter emitter(e, epilogue, origin);
-  size_t parts = tile.parts.size();
+  EpilogueEmitter emitter(e, epilogue, product, origin);
+  size_t parts = tile.parts.size(), atOnce = vectorsAtOnce(epilogue);
   if (!usesLoop(epilogue, tile, rows.size())) {
-    for (size_t part = 0; part < parts; ++part) {
-      emitter.preload(tile.parts[part]);
-      for (int64_t row = 0; row < rows.size(); ++row)
-        emitter.finish(product, accumulators[static_cast<size_t>(row) * parts + part],
-                       tile.parts[part], e.i64(row / rows.x), e.i64(row % rows.x));
-    }
+    std::vector<Piece> pieces;
+    auto add = [&](size_t row, size_t part) {
+      auto index = static_cast<int64_t>(row);
+      pieces.push_back({&tile.parts[part], accumulators[row * parts + part], e.i64(index / rows.x),
+                        e.i64(index % rows.x)});
+    };
+    auto count = static_cast<size_t>(rows.size());
+    if (atOnce > 1)
+      for (size_t row = 0; row < count; ++row)
+        for (size_t part = 0; part < parts; ++part)
+          add(row, part);
+    else
+      for (size_t part = 0; part < parts; ++part)
+        for (size_t row = 0; row < count; ++row)
+          add(row, part);
+    finishAll(emitter, pieces, atOnce);
     return;
   }
   // Through a buffer of the tile's shape, which stays in the first-level cache.
@@ -212,16 +324,32 @@ void emitEpilogue(KernelEmitter &e, const Epilogue &epilogue, const Product &pro
     for (size_t part = 0; part < parts; ++part)
       e.store(product.accumulator, accumulators[static_cast<size_t>(row) * parts + part],
               slot(e.i64(row), tile.parts[part]), tile.parts[part].lanes);
-  for (const TilePart &part : tile.parts) {
-    emitter.preload(part);
+  // Rows x + i, i < count, of line y, for the given parts.
+  auto finish = [&](std::span<const TilePart> of, llvm::Value *y, llvm::Value *x, int64_t count) {
+    std::vector<Piece> pieces;
+    for (int64_t i = 0; i < count; ++i)
+      for (const TilePart &part : of) {
+        llvm::Value *at = e.b.CreateAdd(x, e.i64(i));
+        llvm::Value *row = e.b.CreateAdd(e.b.CreateMul(y, e.i64(rows.x)), at);
+        pieces.push_back({&part, e.load(product.accumulator, slot(row, part), part.lanes), y, at});
+      }
+    finishAll(emitter, pieces, atOnce);
+  };
+  auto loops = [&](std::span<const TilePart> of, int64_t step) {
+    for (const TilePart &part : of)
+      emitter.preload(part);
+    int64_t whole = rows.x / step * step;
     e.loop(e.i64(0), e.i64(rows.y), 1, [&](llvm::Value *y) {
-      e.loop(e.i64(0), e.i64(rows.x), 1, [&](llvm::Value *x) {
-        llvm::Value *row = e.b.CreateAdd(e.b.CreateMul(y, e.i64(rows.x)), x);
-        emitter.finish(product, e.load(product.accumulator, slot(row, part), part.lanes), part, y,
-                       x);
-      });
+      e.loop(e.i64(0), e.i64(whole), step, [&](llvm::Value *x) { finish(of, y, x, step); });
+      if (whole < rows.x)
+        finish(of, y, e.i64(whole), rows.x - whole);
     });
-  }
+  };
+  if (atOnce > 1)
+    loops(tile.parts, std::max<int64_t>(1, static_cast<int64_t>(atOnce / parts)));
+  else
+    for (const TilePart &part : tile.parts)
+      loops({&part, 1}, 1);
 }
 
 static std::string describe(const Attribute &attribute) {

@@ -63,6 +63,12 @@ struct Epilogue {
 int64_t epilogueScratchBytes(const Epilogue &epilogue, const Product &product,
                              const ColumnTile &tile);
 
+// What the accumulators of each of the tile's parts start from: the integer addends that are the
+// same in all rows, which emitEpilogue then leaves out. Empty: zeros.
+std::vector<llvm::Value *> initialSums(KernelEmitter &e, const Epilogue &epilogue,
+                                       const Product &product, const ColumnTile &tile,
+                                       const Position &origin);
+
 // Finishes and stores the tile of `rows` at `origin`; `accumulators` as emitMicroKernel returns
 // them, the tile's rows ordered by y, then x.
 void emitEpilogue(KernelEmitter &e, const Epilogue &epilogue, const Product &product,

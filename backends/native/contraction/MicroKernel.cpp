@@ -16,8 +16,10 @@ public:
   std::vector<llvm::Value *> run(llvm::Value *a, llvm::Value *b) {
     std::vector<llvm::Value *> sums;
     for (size_t row = 0; row < kernel_.rows.size(); ++row)
-      for (const TilePart &part : kernel_.parts)
-        sums.push_back(zeroAccumulator(e_, kernel_.product, part.lanes));
+      for (size_t part = 0; part < kernel_.parts.size(); ++part)
+        sums.push_back(kernel_.initial.empty()
+                           ? zeroAccumulator(e_, kernel_.product, kernel_.parts[part].lanes)
+                           : kernel_.initial[part]);
     for (const ReductionLoop &loop : loops_)
       if (loop.extent == 0)
         return sums;

@@ -25,11 +25,12 @@ struct MicroKernel {
   // Outermost first; the innermost steps over groups of product.group elements.
   std::vector<ReductionLoop> loops;
   bool columnsPadded = true; // whether lanes beyond `active` of the right operand may be read
+  std::vector<llvm::Value *> initial = {}; // what the sums of each part start from; empty: zeros
 };
 
-// accumulators[row * parts + part] = sum over the loops of a[row] * b[part], in order of the loops.
-// Accumulators live in registers throughout: the caller keeps
-// rows * parts + parts + 1 within the register budget (see chooseTiling).
+// accumulators[row * parts + part] = initial[part] + sum over the loops of a[row] * b[part], in
+// order of the loops. Accumulators live in registers throughout: the caller keeps rows * parts +
+// parts + 1 within the register budget (see chooseTiling).
 std::vector<llvm::Value *> emitMicroKernel(KernelEmitter &e, const MicroKernel &kernel,
                                            llvm::Value *a, llvm::Value *b);
 

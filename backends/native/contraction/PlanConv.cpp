@@ -27,13 +27,14 @@ public:
     setAxes(planar);
     EDGECC_TRY(finished, epilogue(axes_, c_.outer.size() + 3));
     c_.epilogue = std::move(finished);
-    if (const Value *bias = operand(2))
+    bool corrects = constant_ && narrow_.leftCorrection != 0;
+    if (const Value *bias = operand(2); bias && !(corrects && constantOf(bias)))
       c_.epilogue.addends.push_back({access(*bias, axes_, c_.outer.size() + 3, 1)});
     if (planar) {
       addPlanarKernel();
       return {};
     }
-    if (constant_ && narrow_.leftCorrection != 0)
+    if (corrects)
       addCorrection();
     c_.collapse();
     Schedule schedule = scheduleOf(c_, context->target);
@@ -181,9 +182,10 @@ private:
     extend(c_.left.channels, c_.right.channelStride);
   }
 
-  // -leftCorrection * sum_k w[k][column], in i32 as the accumulators.
+  // -leftCorrection * sum_k w[k][column], in i32 as the accumulators, and the bias if constant.
   void addCorrection() {
     std::vector<int32_t> sums;
+    const Tensor *bias = constantOf(operand(2));
     for (int64_t group = 0; group < shape_.groups; ++group)
       for (int64_t column = 0; column < shape_.columns; ++column) {
         int64_t sum = 0;
@@ -195,7 +197,10 @@ private:
           sum += constant_->asInt(columns_.matrices[static_cast<size_t>(group)] + k +
                                   column * columns_.columnStride) -
                  zero;
-        sums.push_back(static_cast<int32_t>(-narrow_.leftCorrection * sum));
+        sum *= -narrow_.leftCorrection;
+        if (bias)
+          sum += bias->asInt(bias->elements() == 1 ? 0 : static_cast<int64_t>(index));
+        sums.push_back(static_cast<int32_t>(sum));
       }
     Access access{addWeights(std::as_bytes(std::span(sums))), DType::I32,
                   Dims(c_.outer.size() + 3, 0)};

@@ -67,9 +67,9 @@ private:
         columns.parts.push_back(
             {s_.lanes, static_cast<unsigned>(std::min<int64_t>(count - at, s_.lanes)), at});
       llvm::Value *right = b_.CreateInBoundsGEP(b_.getInt8Ty(), staged, times(pixel, bytes()));
+      Position at{outer_, line, e_.i64(0), pixel};
       auto sums = emitMicroKernel(e_, kernel(columns), weights, right);
-      emitEpilogue(e_, p_.epilogue, p_.product, columns, columns.rows,
-                   {outer_, line, e_.i64(0), pixel}, sums,
+      emitEpilogue(e_, p_.epilogue, p_.product, columns, columns.rows, at, sums,
                    s_.tileBytes
                        ? b_.CreateInBoundsGEP(b_.getInt8Ty(), e_.scratch(), e_.i64(s_.stagedBytes))
                        : nullptr);
@@ -81,7 +81,7 @@ private:
   }
 
   MicroKernel kernel(const ColumnTile &columns) const {
-    MicroKernel kernel{p_.product, {}, columns.parts, {}, true};
+    MicroKernel kernel{p_.product, {}, columns.parts, {}, true, {}};
     for (int64_t channel = 0; channel < p_.channels; ++channel)
       kernel.rows.push_back(channel * bytes());
     // Channels, then taps from x outwards.

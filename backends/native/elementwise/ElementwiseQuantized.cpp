@@ -3,6 +3,8 @@
 
 #include "runtime/numerics/Quantize.h"
 
+#include <bit>
+
 namespace edgecc::native {
 
 using llvm::Value;
@@ -42,6 +44,21 @@ private:
                                   b_.CreateBitCast(magic, i32_));
     return b_.CreateAdd(rounded, zeroPoint);
   }
+  // The same as elements of the type `to`.
+  Value *roundTo(DType to, Value *value, Value *zeroPoint, int64_t low, int64_t high) {
+    auto *constant = llvm::dyn_cast<llvm::Constant>(zeroPoint);
+    if (constant && lanes_ > 1)
+      constant = constant->getSplatValue();
+    auto *shift = llvm::dyn_cast_or_null<llvm::ConstantInt>(constant);
+    if (shift && bitWidth(to) == 8 && canRoundToBytes(e_.target, lanes_))
+      return roundToBytes(e_, value, {shift->getSExtValue(), low, high, isSigned(to)});
+    return convert(e_, roundShiftClamp(value, zeroPoint, low, high), DType::I32, to);
+  }
+
+  // x / scale, correctly rounded where the result is within what quantisation does not clamp, and
+  // beyond that, with the same sign, elsewhere.
+  Value *quotient(Value *x, Value *scale);
+
   Value *zero() { return llvm::Constant::getNullValue(i32_); }
 
   KernelEmitter &e_;
@@ -50,20 +67,45 @@ private:
   unsigned lanes_;
 };
 
+// Division by a constant b with y = rne(1 / b):
+//   q = rne(x y), r = x - q b (exact), x / b = rne(q + r y)
+// (Brisebarre, Muller and Raina, "Accelerating correctly rounded floating-point division when the
+// divisor is known in advance", 2004, section 1). It needs a reciprocal whose error is below half a
+// unit, which a significand of ones does not have, and no underflow of r where q matters. q is
+// bounded so that infinite x stay infinite.
+Value *QuantizedEmitter::quotient(Value *x, Value *scale) {
+  auto *constant = llvm::dyn_cast<llvm::Constant>(scale);
+  if (constant && lanes_ > 1)
+    constant = constant->getSplatValue();
+  auto *real = llvm::dyn_cast_or_null<llvm::ConstantFP>(constant);
+  float divisor = real ? real->getValueAPF().convertToFloat() : 0;
+  bool onlyOnes = (std::bit_cast<uint32_t>(divisor) & 0x7fffff) == 0x7fffff;
+  if (!e_.target.fma || lanes_ == 1 || onlyOnes || !(divisor >= 0x1p-90f && divisor <= 0x1p90f))
+    return b_.CreateFDiv(x, scale);
+  constexpr double kBeyond = 0x1p20; // of any 16-bit range
+  Value *reciprocal = floatLike(x, 1 / divisor);
+  Value *q = b_.CreateFMul(x, reciprocal);
+  Value *low = floatLike(x, -kBeyond), *high = floatLike(x, kBeyond);
+  q = b_.CreateSelect(b_.CreateFCmpOGT(q, low), q, low);
+  q = b_.CreateSelect(b_.CreateFCmpOLT(q, high), q, high);
+  Value *rest = e_.multiplyAdd(b_.CreateFNeg(q), scale, x);
+  return e_.multiplyAdd(rest, reciprocal, q);
+}
+
 Value *QuantizedEmitter::quantize(const Op &op, Operands x) {
   DType to = op.dtype("to");
   Value *value = convert(e_, x[0], op.operand(0)->type.dtype, DType::F32);
   Value *scale = convert(e_, x[1], op.operand(1)->type.dtype, DType::F32);
-  Value *quotient = b_.CreateFDiv(value, scale);
+  Value *ratio = isStorageFloat(to) ? b_.CreateFDiv(value, scale) : quotient(value, scale);
   bool shifted = x.size() > 2 && x[2];
   if (isStorageFloat(to)) {
     if (shifted)
-      quotient = b_.CreateFAdd(quotient, convert(e_, x[2], to, DType::F32));
-    return convert(e_, quotient, DType::F32, to, op.flag("saturate"));
+      ratio = b_.CreateFAdd(ratio, convert(e_, x[2], to, DType::F32));
+    return convert(e_, ratio, DType::F32, to, op.flag("saturate"));
   }
   Value *zeroPoint = shifted ? convert(e_, x[2], to, DType::I32) : zero();
   auto range = numerics::integerRange(static_cast<int>(bitWidth(to)), isSigned(to));
-  return convert(e_, roundShiftClamp(quotient, zeroPoint, range.low, range.high), DType::I32, to);
+  return roundTo(to, ratio, zeroPoint, range.low, range.high);
 }
 
 Value *QuantizedEmitter::dequantize(const Op &op, Operands x) {
@@ -89,8 +131,7 @@ Value *QuantizedEmitter::dequantize(const Op &op, Operands x) {
 Value *QuantizedEmitter::requantize(const Op &op, Operands x) {
   Value *product = b_.CreateFMul(b_.CreateSIToFP(x[0], f32_), x[1]);
   Value *zeroPoint = llvm::ConstantInt::get(i32_, op.integer("zero_point"), true);
-  Value *y = roundShiftClamp(product, zeroPoint, op.integer("low"), op.integer("high"));
-  return b_.CreateTrunc(y, withLanes(e_.scalarType(op.dtype("to")), lanes_));
+  return roundTo(op.dtype("to"), product, zeroPoint, op.integer("low"), op.integer("high"));
 }
 
 Value *QuantizedEmitter::tableLookup(const Op &op, Operands x) {

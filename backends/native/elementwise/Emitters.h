@@ -21,6 +21,16 @@ llvm::Value *emitIntegerOp(KernelEmitter &e, const Op &op, Operands x, DType dty
 bool isQuantizedOp(OpKind kind);
 llvm::Value *emitQuantizedOp(KernelEmitter &e, const Op &op, Operands x, unsigned lanes);
 
+// clamp(rne(real) + zeroPoint, low, high) in 8 bits.
+struct ByteRange {
+  int64_t zeroPoint, low, high;
+  bool isSigned;
+};
+// Whether roundToBytes has instructions for `lanes` elements.
+bool canRoundToBytes(const NativeTarget &target, unsigned lanes);
+// f32 to bytes; NaN gives `low`. Cheapest for four vectors at a time.
+llvm::Value *roundToBytes(KernelEmitter &e, llvm::Value *real, const ByteRange &range);
+
 // Calls a freestanding C function of f64 arguments (support/Math.c) for every lane.
 llvm::Value *callScalar(KernelEmitter &e, const char *function, Operands x);
 

@@ -7,4 +7,5 @@ list(APPEND NATIVE_SOURCES
   elementwise/MathExp.cpp
   elementwise/MathTrig.cpp
   elementwise/MathHyperbolic.cpp
-  elementwise/Numeric.cpp)
+  elementwise/Numeric.cpp
+  elementwise/QuantizeBytes.cpp)
