@@ -13,11 +13,11 @@ namespace {
 // Elements that the gathered windows may take at a time.
 constexpr int64_t kColumnElements = int64_t{1} << 21;
 
-// x minus its zero point, as accumulators.
-template <class A> std::vector<A> widenedInput(const Call &call) {
-  const Tensor &x = call[0];
+// An operand minus its scalar zero point, as accumulators.
+template <class A> std::vector<A> widened(const Call &call, unsigned operand, unsigned zeroPoint) {
+  const Tensor &x = call[operand];
   std::vector<A> values(static_cast<size_t>(x.elements()));
-  A zero = call.op.kind() == OpKind::Conv && call.has(3) ? static_cast<A>(call[3].asInt(0)) : A(0);
+  A zero = call.has(zeroPoint) ? static_cast<A>(call[zeroPoint].asInt(0)) : A(0);
   visitNumber(x.dtype(), [&](auto tag) {
     auto in = x.data<decltype(tag)>();
     for (size_t i = 0; i < values.size(); ++i)
@@ -67,7 +67,7 @@ template <class A> std::vector<A> convolve(const Call &call, const Window &windo
   int64_t groups = call.op.integer("group"), channels = w[1], outputs = w[0] / groups;
   int64_t positions = window.positions(), size = numElements(window.in);
   int64_t depth = channels * window.taps();
-  std::vector<A> input = widenedInput<A>(call);
+  std::vector<A> input = widened<A>(call, 0, 3);
   std::vector<A> weights = tapMajorWeights<A>(call, window.taps());
   std::vector<A> result(static_cast<size_t>(x[0] * w[0] * positions));
   bool isPointwise = window.taps() == 1 && window.in == window.out &&
@@ -130,27 +130,27 @@ namespace {
 
 // Every input element spreads its multiple of the kernel over the result. As a convolution's window
 // with the roles of input and output exchanged: position = input, source = output.
-template <class T> Tensor spread(const Call &call) {
+template <class A> std::vector<A> spread(const Call &call) {
   const Dims &x = call[0].dims(), &w = call[1].dims();
   Window window =
       windowOf(call.op, call.resultDims(), Dims(w.begin() + 2, w.end()), call[0].dims());
   int64_t groups = call.op.integer("group"), channels = x[1] / groups, outputs = w[1];
   int64_t positions = window.positions(), taps = window.taps(), size = numElements(window.in);
   int64_t rows = outputs * taps;
-  std::vector<T> result(static_cast<size_t>(x[0] * groups * outputs * size));
+  std::vector<A> result(static_cast<size_t>(x[0] * groups * outputs * size));
   int64_t batch = std::clamp<int64_t>(kColumnElements / std::max<int64_t>(rows, 1), 1,
                                       std::max<int64_t>(positions, 1));
-  std::vector<T> columns(static_cast<size_t>(rows * batch));
+  std::vector<A> columns(static_cast<size_t>(rows * batch));
   std::vector<int64_t> targets(static_cast<size_t>(batch));
-  const T *weights = call[1].data<T>().data();
+  std::vector<A> input = widened<A>(call, 0, 3), weights = widened<A>(call, 1, 4);
   for (int64_t n = 0; n < x[0]; ++n)
     for (int64_t g = 0; g < groups; ++g) {
-      const T *in = call[0].data<T>().data() + (n * groups + g) * channels * positions;
+      const A *in = input.data() + (n * groups + g) * channels * positions;
       // [channels, rows] transposed to [rows, channels].
-      RowMajor<T> kernels =
-          ConstMatrix<T>(weights + g * channels * rows, channels, rows, Eigen::OuterStride<>(rows))
-              .transpose();
-      T *out = result.data() + (n * groups + g) * outputs * size;
+      RowMajor<A> kernels = ConstMatrix<A>(weights.data() + g * channels * rows, channels, rows,
+                                           Eigen::OuterStride<>(rows))
+                                .transpose();
+      A *out = result.data() + (n * groups + g) * outputs * size;
       for (int64_t first = 0; first < positions; first += batch) {
         int64_t count = std::min(batch, positions - first);
         multiply(kernels.data(), channels, in + first, positions, columns.data(), count, rows,
@@ -165,13 +165,20 @@ template <class T> Tensor spread(const Call &call) {
         }
       }
     }
-  return finish<T>(call, call[0].dtype(), result);
+  return result;
 }
 
 } // namespace
 
 Results convTranspose(const Call &call) {
-  return one(visitFloat(call[0].dtype(), [&](auto tag) { return spread<decltype(tag)>(call); }));
+  if (isFloat(call[0].dtype()))
+    return one(visitFloat(call[0].dtype(), [&](auto tag) {
+      using T = decltype(tag);
+      return finish<T>(call, call[0].dtype(), spread<T>(call));
+    }));
+  return one(visitAccumulator(call[0].dtype(), call[1].dtype(), [&](auto tag) {
+    return finish<int32_t>(call, DType::I32, spread<decltype(tag)>(call));
+  }));
 }
 
 } // namespace edgecc::reference

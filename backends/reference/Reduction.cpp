@@ -179,9 +179,21 @@ template <class T> Tensor reduceAs(const Call &call) {
   return Tensor();
 }
 
+// Narrow integers to i32.
+template <class T> Tensor wideSumOf(const Call &call) {
+  return reduceWith<int32_t, T>(call, DType::I32, [](auto &&forEach) {
+    uint64_t sum = 0;
+    forEach([&](T x) { sum += static_cast<uint64_t>(x); });
+    return static_cast<int32_t>(sum);
+  });
+}
+
 } // namespace
 
 Results reduce(const Call &call) {
+  if (call.op.kind() == OpKind::ReduceSum && call.op.flag("widen"))
+    return one(
+        visitNumber(call[0].dtype(), [&](auto tag) { return wideSumOf<decltype(tag)>(call); }));
   return one(visitNumber(call[0].dtype(), [&](auto tag) { return reduceAs<decltype(tag)>(call); }));
 }
 

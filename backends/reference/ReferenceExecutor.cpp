@@ -3,6 +3,7 @@
 #include "backends/reference/Convert.h"
 #include "backends/reference/Interpreter.h"
 #include "backends/reference/Kernels.h"
+#include "ir/OpDef.h"
 
 namespace edgecc {
 
@@ -38,6 +39,15 @@ Expected<std::vector<Tensor>> ReferenceExecutor::run(const Function &function,
   return Interpreter(*this, observer).run(body, std::move(arguments));
 }
 
+// Contractions may have weights that are narrower than the other operand.
+static void widenWeights(const Op &op, std::vector<Tensor> &operands) {
+  for (size_t i = 1; i < operands.size(); ++i)
+    if (op.operand(static_cast<unsigned>(i)) && isSubByte(operands[i].dtype()))
+      operands[i] = convert(operands[i], operands[i].dtype() == DType::I4 ? DType::I8 : DType::U8);
+  if (operands[0].dtype() == DType::F32 && isInteger(operands[1].dtype()))
+    operands[1] = convert(operands[1], DType::F32);
+}
+
 Expected<std::vector<Tensor>> ReferenceExecutor::evaluate(const Op &op,
                                                           std::span<const Tensor> operands) {
   Kernel kernel = kernelFor(op.kind());
@@ -65,6 +75,8 @@ Expected<std::vector<Tensor>> ReferenceExecutor::evaluate(const Op &op,
     else
       tensor = aligned(tensor);
   }
+  if (op.def().is(OpTrait::Contraction))
+    widenWeights(op, prepared);
   EDGECC_TRY(results, kernel.run({op, prepared}));
   assert(results.size() >= op.numResults());
   results.resize(op.numResults());

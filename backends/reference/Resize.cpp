@@ -121,7 +121,9 @@ std::vector<double> resampleAxis(const std::vector<double> &x, const Dims &dims,
   return y;
 }
 
-template <class T> Tensor interpolate(const Tensor &x, const std::vector<Axis> &axes, Dims dims) {
+// Interpolates elements of type T to results of type R.
+template <class R, class T>
+Tensor interpolate(const Tensor &x, const std::vector<Axis> &axes, Dims dims, DType to) {
   auto in = x.data<T>();
   std::vector<double> values(in.begin(), in.end());
   for (const Axis &axis : axes) {
@@ -130,10 +132,10 @@ template <class T> Tensor interpolate(const Tensor &x, const std::vector<Axis> &
     values = resampleAxis(values, dims, axis);
     dims[axis.index] = axis.out;
   }
-  Tensor y(x.dtype(), dims);
-  auto out = y.mutableData<T>();
+  Tensor y(to, dims);
+  auto out = y.mutableData<R>();
   for (size_t i = 0; i < values.size(); ++i)
-    out[i] = fromReal<T>(std::is_integral_v<T> ? numerics::roundNearestEven(values[i]) : values[i]);
+    out[i] = fromReal<R>(std::is_integral_v<R> ? numerics::roundNearestEven(values[i]) : values[i]);
   return y;
 }
 
@@ -169,11 +171,13 @@ Results resize(const Call &call) {
   std::vector<Axis> axes;
   for (size_t i = 0; i < x.rank(); ++i)
     axes.push_back({call.op, i, x.dims()[i], call.op.ints("sizes")[i], call.op.reals("scales")[i]});
-  Tensor y = call.op.text("mode") == "nearest"
-                 ? pickNearest(x, axes)
-                 : visitNumber(x.dtype(), [&](auto tag) {
-                     return interpolate<decltype(tag)>(x, axes, x.dims());
-                   });
+  auto interpolated = [&](auto tag) {
+    using T = decltype(tag);
+    return call.op.flag("real") ? interpolate<float, T>(x, axes, x.dims(), DType::F32)
+                                : interpolate<T, T>(x, axes, x.dims(), x.dtype());
+  };
+  Tensor y = call.op.text("mode") == "nearest" ? pickNearest(x, axes)
+                                               : visitNumber(x.dtype(), interpolated);
   if (call.op.text("coordinate_mode") == "tf_crop_and_resize")
     extrapolate(y, axes, call.op.real("extrapolation_value"));
   return one(std::move(y));

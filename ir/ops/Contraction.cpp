@@ -6,19 +6,28 @@
 
 namespace edgecc::ops {
 
-constexpr DTypeSet kContractible = kFloats | setOf(DType::I8, DType::U8, DType::I16);
+constexpr DTypeSet kNarrow = setOf(DType::I8, DType::U8, DType::I16, DType::U16);
+constexpr DTypeSet kContractible = kFloats | kNarrow;
+constexpr DTypeSet kWeights = kContractible | kInt4s;
 constexpr DTypeSet kGemmTypes = kContractible | kInts;
 
-static bool isNarrow(DType type) {
-  return type == DType::I8 || type == DType::U8 || type == DType::I16;
-}
+static bool isNarrow(DType type) { return (setOf(type) & kNarrow) != 0; }
 
-// Narrow integers accumulate in i32 (i64 where i32 cannot be proved enough is chosen in lower/).
+// Narrow integers accumulate in i32; lower/ sees to it that this is enough.
 static DType accumulatorOf(DType type) { return isNarrow(type) ? DType::I32 : type; }
+
+static bool isInt4(DType type) { return (setOf(type) & kInt4s) != 0; }
+
+// f32 is multiplied by weights of any narrower type as if they were f32.
+static bool hasNarrowWeights(const Op &op) {
+  DType b = typeOf(op, 1).dtype;
+  return typeOf(op, 0).dtype == DType::F32 &&
+         (isNarrow(b) || isInt4(b) || b == DType::F16 || b == DType::BF16);
+}
 
 static bool sameOrNarrow(const Op &op) {
   DType a = typeOf(op, 0).dtype, b = typeOf(op, 1).dtype;
-  return a == b || (isNarrow(a) && isNarrow(b));
+  return a == b || (isNarrow(a) && (isNarrow(b) || isInt4(b))) || hasNarrowWeights(op);
 }
 
 static bool biasMatches(const Op &op, unsigned index) {
@@ -100,7 +109,7 @@ static IterationSpace convSpace(const Op &op) {
 static OpDef &convolution(std::vector<OpDef> &defs, OpKind kind, std::string name) {
   return declare(defs, kind, std::move(name))
       .in("x", "", kContractible, "[N, C, spatial...]")
-      .in("w", "", kContractible)
+      .in("w", "", kWeights)
       .attr("strides", AttributeKind::Ints, "one for each spatial axis")
       .attr("dilations", AttributeKind::Ints, "one for each spatial axis")
       .attr("pads", AttributeKind::Ints,
@@ -114,7 +123,9 @@ static OpDef &convolution(std::vector<OpDef> &defs, OpKind kind, std::string nam
       .require("strides, dilations and pads have one entry for each spatial axis (pads two)",
                windowAttributesHaveRank)
       .require("strides and dilations are positive", windowAttributesPositive)
-      .require("x and w have the same element type, or both are narrow integers", sameOrNarrow);
+      .require("x and w have the same element type, or both are narrow integers, or x is f32 and "
+               "w narrower",
+               sameOrNarrow);
 }
 
 static void declareConv(std::vector<OpDef> &defs) {
@@ -124,8 +135,8 @@ static void declareConv(std::vector<OpDef> &defs) {
           "w is [M, C / group, kernel...]. Narrow integer operands accumulate exactly in "
           "i32, with the zero points subtracted first; padding then contributes nothing.")
       .optionalIn("b", "", kFloats | setOf(DType::I32), "[M]")
-      .optionalIn("x_zero_point", "", setOf(DType::I8, DType::U8, DType::I16), "scalar")
-      .optionalIn("w_zero_point", "", setOf(DType::I8, DType::U8, DType::I16), "scalar or [M]")
+      .optionalIn("x_zero_point", "", kNarrow, "scalar")
+      .optionalIn("w_zero_point", "", kNarrow | kInt4s, "scalar or [M]")
       .require("group is positive, divides both channel counts, and w has C / group input channels",
                [](const Op &op) {
                  int64_t group = op.integer("group");
@@ -158,7 +169,7 @@ static Expected<Types> convTransposeResult(const Op &op) {
                    op.location);
     out.push_back(extent);
   }
-  return one(typeOf(op, 0).dtype, std::move(out));
+  return one(accumulatorOf(typeOf(op, 0).dtype), std::move(out));
 }
 
 // Loops: n, group, output channel in the group, input spatial..., input channel in the group,
@@ -190,6 +201,7 @@ static IterationSpace convTransposeSpace(const Op &op) {
   space.operands = {std::move(in), std::move(weights)};
   if (op.operand(2))
     space.operands.push_back({{{{1, ocPerGroup}, {2, 1}}, 0, false}});
+  space.operands.resize(op.numOperands());
   space.results = {std::move(out)};
   return space;
 }
@@ -197,8 +209,11 @@ static IterationSpace convTransposeSpace(const Op &op) {
 static void declareConvTranspose(std::vector<OpDef> &defs) {
   convolution(defs, OpKind::ConvTranspose, "ConvTranspose")
       .describe("Transposed convolution: each input element adds its multiple of the kernel to the "
-                "result. w is [C, M / group, kernel...]; pads crop the full result.")
-      .optionalIn("b", "", kFloats, "[M]")
+                "result. w is [C, M / group, kernel...]; pads crop the full result. Narrow "
+                "integers as in Conv.")
+      .optionalIn("b", "", kFloats | setOf(DType::I32), "[M]")
+      .optionalIn("x_zero_point", "", kNarrow, "scalar")
+      .optionalIn("w_zero_point", "", kNarrow | kInt4s, "scalar")
       .attr("output_padding", AttributeKind::Ints,
             "extra extent at the high side of each spatial axis")
       .require("group is positive, divides C, and w has C rows",
@@ -212,13 +227,14 @@ static void declareConvTranspose(std::vector<OpDef> &defs) {
                  return op.ints("output_padding").size() == spatialRank(op) &&
                         allNonNegative(op.ints("output_padding"));
                })
-      .require("b has one entry for each output channel, in the type of x",
+      .require("b has one entry for each output channel, in the accumulator's type",
                [](const Op &op) {
                  return biasMatches(op, 2) &&
                         (!op.operand(2) ||
                          dimsOf(op, 2) == Dims{dimsOf(op, 1)[1] * op.integer("group")});
                })
-      .require("x is floating point", [](const Op &op) { return isFloat(typeOf(op, 0).dtype); })
+      .require("zero points accompany narrow integer operands and have their types",
+               [](const Op &op) { return zeroPointsOnlyForNarrow(op, 3); })
       .maps(convTransposeSpace)
       .result(convTransposeResult);
 }
@@ -306,11 +322,9 @@ static void declareMatMul(std::vector<OpDef> &defs) {
       .describe("Matrix product over the last two axes, the others broadcast. Narrow integer "
                 "operands accumulate exactly in i32, with the zero points subtracted first.")
       .in("a", "", kGemmTypes, "[batch..., M, K]")
-      .in("b", "", kGemmTypes, "[batch..., K, N]")
-      .optionalIn("a_zero_point", "", setOf(DType::I8, DType::U8, DType::I16),
-                  "scalar or [M] or [..., M, 1]")
-      .optionalIn("b_zero_point", "", setOf(DType::I8, DType::U8, DType::I16),
-                  "scalar or [N] or [..., 1, N]")
+      .in("b", "", kGemmTypes | kInt4s, "[batch..., K, N]")
+      .optionalIn("a_zero_point", "", kNarrow, "scalar or [M] or [..., M, 1]")
+      .optionalIn("b_zero_point", "", kNarrow | kInt4s, "scalar or [N] or [..., 1, N]")
       .trait(OpTrait::Contraction)
       .require("a and b have rank 2 or more and agree in K",
                [](const Op &op) {
@@ -319,7 +333,9 @@ static void declareMatMul(std::vector<OpDef> &defs) {
                })
       .require("the batch axes of a and b broadcast together",
                [](const Op &op) { return batchDims(op).has_value(); })
-      .require("a and b have the same element type, or both are narrow integers", sameOrNarrow)
+      .require("a and b have the same element type, or both are narrow integers, or a is f32 and "
+               "b narrower",
+               sameOrNarrow)
       .require("zero points accompany narrow integer operands and have their types",
                [](const Op &op) { return zeroPointsOnlyForNarrow(op, 2); })
       .maps(matMulSpace)
@@ -359,13 +375,17 @@ static void declareGemm(std::vector<OpDef> &defs) {
   declare(defs, OpKind::Gemm, "Gemm")
       .describe("alpha * op(a) * op(b) + beta * c, where op transposes on request.")
       .in("a", "T", kFloats | kInts)
-      .in("b", "T", kFloats | kInts)
+      .in("b", "", kFloats | kInts | kInt4s)
       .optionalIn("c", "T", kFloats | kInts, "broadcasts to [M, N]")
       .attr("alpha", 1.0, "")
       .attr("beta", 1.0, "")
       .attr("transA", false, "a is [K, M]")
       .attr("transB", false, "b is [N, K]")
       .trait(OpTrait::Contraction)
+      .require("a and b have the same element type, or a is f32 and b narrower",
+               [](const Op &op) {
+                 return typeOf(op, 0).dtype == typeOf(op, 1).dtype || hasNarrowWeights(op);
+               })
       .require("a and b are matrices",
                [](const Op &op) { return typeOf(op, 0).rank() == 2 && typeOf(op, 1).rank() == 2; })
       .require("a and b agree in K",

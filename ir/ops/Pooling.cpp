@@ -84,7 +84,8 @@ static OpDef &pooling(std::vector<OpDef> &defs, OpKind kind, std::string name, D
 }
 
 void declarePooling(std::vector<OpDef> &defs) {
-  pooling(defs, OpKind::MaxPool, "MaxPool", kFloats | setOf(DType::I8, DType::U8))
+  pooling(defs, OpKind::MaxPool, "MaxPool",
+          kFloats | setOf(DType::I8, DType::U8, DType::I16, DType::U16))
       .describe("Maximum of each window, padding excluded. The second result, where present, holds "
                 "the position of each maximum in the flattened x.")
       .attr("column_major", false,

@@ -94,7 +94,16 @@ static OpDef &prefix(std::vector<OpDef> &defs, OpKind kind, std::string name, st
 
 void declareReduction(std::vector<OpDef> &defs) {
   using enum OpKind;
-  reduction(defs, ReduceSum, "ReduceSum", kNumbers, "Sum; 0 over nothing.");
+  reduction(defs, ReduceSum, "ReduceSum", kNumbers, "Sum; 0 over nothing.")
+      .attr("widen", false, "8- and 16-bit integers sum in i32, which the result then is")
+      .require("what is widened is an 8- or 16-bit integer",
+               [](const Op &op) {
+                 DType type = typeOf(op, 0).dtype;
+                 return !op.flag("widen") || (isInteger(type) && bitWidth(type) <= 16);
+               })
+      .result([](const Op &op) {
+        return one(op.flag("widen") ? DType::I32 : typeOf(op, 0).dtype, reducedDims(op));
+      });
   reduction(defs, ReduceMean, "ReduceMean", kNumbers, "Arithmetic mean; integers truncate.");
   reduction(defs, ReduceMax, "ReduceMax", kNumbers | kBool,
             "Maximum; NaN if any is. Over nothing: the type's lowest value (-inf for floats).");

@@ -29,6 +29,7 @@ static void declareResize(std::vector<OpDef> &defs) {
       .attr("antialias", false, "widen the filter when shrinking")
       .attr("extrapolation_value", 0.0, "for tf_crop_and_resize")
       .attr("roi", std::vector<double>{}, "for tf_crop_and_resize: starts then ends, normalised")
+      .attr("real", false, "integers are interpolated to f32 and not rounded")
       .require("sizes and scales have one positive entry for each axis",
                [](const Op &op) {
                  size_t rank = typeOf(op, 0).rank();
@@ -64,7 +65,14 @@ static void declareResize(std::vector<OpDef> &defs) {
         int64_t taps = op.text("mode") == "nearest" ? 0 : op.text("mode") == "linear" ? 4 : 16;
         return taps * op.result()->type.elements();
       })
-      .result([](const Op &op) { return one(typeOf(op, 0).dtype, op.ints("sizes")); });
+      .require("what is interpolated to f32 is an integer, and not its nearest element",
+               [](const Op &op) {
+                 return !op.flag("real") ||
+                        (isInteger(typeOf(op, 0).dtype) && op.text("mode") != "nearest");
+               })
+      .result([](const Op &op) {
+        return one(op.flag("real") ? DType::F32 : typeOf(op, 0).dtype, op.ints("sizes"));
+      });
 }
 
 static void declareGridSample(std::vector<OpDef> &defs) {

@@ -20,6 +20,8 @@ DType accumulatorOf(const Op &anchor, DType dtype) {
     return computeType(dtype);
   if (isReal(anchor.kind()))
     return DType::F64;
+  if (anchor.kind() == OpKind::ReduceSum && anchor.flag("widen"))
+    return DType::I32;
   return isSigned(dtype) ? DType::I64 : DType::U64;
 }
 
@@ -27,12 +29,15 @@ class Reducer {
 public:
   Reducer(NestEmitter &loops, const Op &anchor, DType dtype, unsigned x)
       : loops_(loops), e_(loops.e), kind_(anchor.kind()), dtype_(dtype),
-        acc_(accumulatorOf(anchor, dtype)), x_(x), count_(loops.plan.reducedPoints()) {}
+        to_(anchor.result()->type.dtype), acc_(accumulatorOf(anchor, dtype)), x_(x),
+        count_(loops.plan.reducedPoints()) {}
 
   Value *reduce(const Point &row) {
     Value *result = kind_ == OpKind::ReduceLogSumExp ? logSumExp(row) : finish(accumulate(row));
+    if (acc_ == to_)
+      return result;
     return acc_ == computeType(dtype_) ? fromCompute(e_, result, dtype_)
-                                       : convert(e_, result, acc_, dtype_);
+                                       : convert(e_, result, acc_, to_);
   }
 
 private:
@@ -156,7 +161,7 @@ private:
   NestEmitter &loops_;
   KernelEmitter &e_;
   OpKind kind_;
-  DType dtype_, acc_;
+  DType dtype_, to_, acc_; // of the operand, the result and the accumulator
   unsigned x_;
   int64_t count_;
 };

@@ -14,9 +14,9 @@ namespace {
 
 struct ResizeViews {
   unsigned x = 0;
-  std::vector<unsigned> weights; // one for each axis with more than one tap
-  std::vector<unsigned> outside; // for tf_crop_and_resize
-  DType dtype = DType::F32;
+  std::vector<unsigned> weights;             // one for each axis with more than one tap
+  std::vector<unsigned> outside;             // for tf_crop_and_resize
+  DType dtype = DType::F32, to = DType::F32; // of the operand and the result
   double extrapolation = 0;
 };
 
@@ -26,7 +26,8 @@ public:
       : loops_(loops), e_(loops.e), code_(code), v_(views) {}
 
   void point(const Point &point) {
-    LlvmValue *y = v_.weights.empty() ? point.load(v_.x) : interpolated(point);
+    LlvmValue *y =
+        v_.weights.empty() ? convert(e_, point.load(v_.x), v_.dtype, v_.to) : interpolated(point);
     if (!v_.outside.empty())
       y = extrapolated(point, y);
     code_.emit(e_, point, {y});
@@ -47,7 +48,7 @@ private:
           LlvmValue *x = convert(e_, tap.load(v_.x), v_.dtype, acc);
           return {e_.multiplyAdd(weight, x, values[0])};
         });
-    return convert(e_, sum[0], acc, v_.dtype);
+    return convert(e_, isInteger(v_.to) ? roundEven(e_, sum[0]) : sum[0], acc, v_.to);
   }
 
   LlvmValue *extrapolated(const Point &point, LlvmValue *y) {
@@ -58,7 +59,7 @@ private:
     }
     LlvmValue *wide =
         llvm::ConstantFP::get(e_.vectorType(DType::F32, point.lanes), v_.extrapolation);
-    return e_.b.CreateSelect(outside, convert(e_, wide, DType::F32, v_.dtype), y);
+    return e_.b.CreateSelect(outside, convert(e_, wide, DType::F32, v_.to), y);
   }
 
   NestEmitter &loops_;
@@ -101,6 +102,7 @@ Expected<void> planResize(const Op &op, const Op &anchor, PlanContext &context) 
       code, RegionCode::create(op, &anchor, std::move(results), identityLoops(rank), kernel, nest));
   ResizeViews views;
   views.dtype = x.type.dtype;
+  views.to = anchor.result()->type.dtype;
   views.extrapolation = anchor.real("extrapolation_value");
   View operand{kernel.addArg(x), x.type.dtype, Dims(loops, 0), 0, {}};
   Dims strides = stridesOf(x);

@@ -7,9 +7,8 @@ namespace edgecc::quantized {
 
 namespace {
 
-// Ops that only move elements of operand 0, or pick the largest, so that they commute with an
-// increasing function applied to every element.
-bool commutes(const Op &op) {
+// Ops that only move elements of operand 0.
+bool isMovement(const Op &op) {
   switch (op.kind()) {
   case OpKind::Identity:
   case OpKind::Reshape:
@@ -23,17 +22,22 @@ bool commutes(const Op &op) {
     return true;
   case OpKind::Resize:
     return op.text("mode") == "nearest" && op.text("coordinate_mode") != "tf_crop_and_resize";
-  case OpKind::MaxPool:
-    return onlyFirstResultUsed(op);
   default:
     return false;
   }
 }
 
-bool takesDType(const Op &op, DType dtype) {
-  if (op.kind() == OpKind::MaxPool)
-    return dtype == DType::I8 || dtype == DType::U8;
-  return bitWidth(dtype) == 8 || bitWidth(dtype) == 16;
+// Ops that commute with an increasing function applied to every element.
+bool commutes(const Op &op) {
+  switch (op.kind()) {
+  case OpKind::MaxPool:
+    return onlyFirstResultUsed(op);
+  case OpKind::ReduceMax:
+  case OpKind::ReduceMin:
+    return op.result()->type.elements() > 0 && op.operand(0)->type.elements() > 0;
+  default:
+    return isMovement(op);
+  }
 }
 
 Value *dequantizeLike(Builder &builder, const Op &dequantize, Value *x) {
@@ -47,15 +51,17 @@ bool moveBelow(Module &module, Op *op) {
   if (!dequantize || !commutes(*op) || constantOf(dequantize->operand(0)))
     return false;
   auto from = quantizationOf(*dequantize);
-  if (!from || !from->perTensor() || !takesDType(*op, from->dtype))
+  if (!from || !from->perTensor() || !isNarrow(from->dtype))
     return false;
   Builder builder(module);
   builder.setInsertionBefore(op);
   builder.location = op->location;
   std::vector<Value *> operands = op->operands();
   operands[0] = dequantize->operand(0);
-  Value *moved = builder.createOp(op->kind(), operands, op->attributes())->result();
-  replaceOp(op, dequantizeLike(builder, *dequantize, moved));
+  auto moved = builder.tryCreate(op->kind(), operands, op->attributes());
+  if (!moved)
+    return false; // not for integers
+  replaceOp(op, dequantizeLike(builder, *dequantize, (*moved)->result()));
   return true;
 }
 
@@ -88,7 +94,7 @@ bool moveBelowPad(Module &module, Op *op) {
   auto from = quantizationOf(*dequantize);
   const Tensor *value = constantOf(op->operand(1));
   bool isZero = !op->operand(1) || (value && value->asDouble(0) == 0);
-  if (!from || !from->perTensor() || !isZero || from->dtype == DType::I32)
+  if (!from || !from->perTensor() || !isZero || !isNarrow(from->dtype))
     return false;
   Builder builder(module);
   builder.setInsertionBefore(op);
@@ -112,27 +118,42 @@ int64_t moveDequantizeDown(Module &module, Block &block) {
 
 int64_t moveQuantizeUp(Module &module, Block &block) {
   int64_t moved = 0;
-  for (Op *op : block.snapshot()) {
+  std::vector<Op *> pending;
+  for (Op *op : block.snapshot())
+    if (op->kind() == OpKind::QuantizeLinear)
+      pending.push_back(op);
+  while (!pending.empty()) {
+    Op *op = pending.back(); // the last first: a Quantize may pass several ops
+    pending.pop_back();
     auto to = quantizationOf(*op);
-    const Op *concat =
-        op->kind() == OpKind::QuantizeLinear ? definedBy(op->operand(0), OpKind::Concat) : nullptr;
-    if (!to || !to->perTensor() || !concat || !hasOneUser(concat->result()))
+    Op *movement = op->operand(0)->definingOp();
+    if (!to || !to->perTensor() || !movement || movement->block() != op->block() ||
+        !(movement->kind() == OpKind::Concat || isMovement(*movement)) ||
+        !hasOneUser(movement->result()))
       continue;
     Builder builder(module);
     builder.setInsertionBefore(op);
     builder.location = op->location;
-    std::vector<Value *> parts;
-    for (Value *part : concat->operands()) {
-      std::vector<Value *> operands = op->operands();
-      operands[0] = part;
-      parts.push_back(
-          builder.createOp(OpKind::QuantizeLinear, operands, op->attributes())->result());
+    std::vector<Value *> operands = movement->operands();
+    size_t parts = movement->kind() == OpKind::Concat ? operands.size() : 1;
+    for (size_t i = 0; i < parts; ++i) {
+      std::vector<Value *> quantized = op->operands();
+      quantized[0] = operands[i];
+      Op *part = builder.createOp(OpKind::QuantizeLinear, quantized, op->attributes());
+      operands[i] = part->result();
+      pending.push_back(part);
     }
-    Op *old = op->operand(0)->definingOp();
-    Attributes attributes = old->attributes();
-    builder.location = old->location;
-    replaceOp(op, builder.createOp(OpKind::Concat, parts, attributes)->result());
-    eraseWithDeadOperands(old);
+    builder.location = movement->location;
+    auto whole = builder.tryCreate(movement->kind(), operands, movement->attributes());
+    if (!whole) { // not for integers
+      for (size_t i = 0; i < parts; ++i)
+        pending.pop_back();
+      for (size_t i = 0; i < parts; ++i)
+        operands[i]->definingOp()->erase();
+      continue;
+    }
+    replaceOp(op, (*whole)->result());
+    eraseWithDeadOperands(movement);
     ++moved;
   }
   return moved;
