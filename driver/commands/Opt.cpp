@@ -1,14 +1,17 @@
 // edgecc opt: runs passes on text IR (or ONNX) and prints the result.
 #include "backends/reference/ReferenceExecutor.h"
 #include "driver/Arguments.h"
+#include "driver/CalibrationData.h"
 #include "driver/Console.h"
 #include "driver/Load.h"
+#include "driver/NativeExecutor.h"
 #include "driver/NativeTargetModel.h"
 #include "frontend/io/MappedFile.h"
 #include "ir/Text.h"
 #include "ir/Verifier.h"
 #include "passes/PassManager.h"
 #include "passes/Plugin.h"
+#include "passes/compress/Compression.h"
 
 #include <fmt/format.h>
 
@@ -17,11 +20,30 @@ namespace edgecc::driver {
 namespace {
 
 struct OptOptions {
-  std::string input, output, passes, target = "native", cpu;
+  std::string input, output, passes, target = "native", cpu, calibrate;
+  size_t calibrateSamples = 0;
+  ImageArguments image;
   std::vector<std::string> shapes, plugins;
   int64_t elideAbove = -1;
   bool list = false, statistics = false;
 };
+
+void warn(const std::vector<std::string> &sentences) {
+  for (const std::string &sentence : sentences)
+    fmt::print(stderr, "edgecc: warning: {}\n", sentence);
+}
+
+// Null without --calibrate.
+Expected<std::unique_ptr<CalibrationData>> openData(const OptOptions &o, const Module &module) {
+  if (o.calibrate.empty())
+    return nullptr;
+  CalibrationDataOptions options;
+  options.image = o.image;
+  options.samples = o.calibrateSamples;
+  EDGECC_TRY(data, CalibrationData::open(o.calibrate, module.main(), options));
+  warn(data->warnings());
+  return std::move(data);
+}
 
 Expected<void> execute(const OptOptions &o) {
   Registry registry;
@@ -37,7 +59,6 @@ Expected<void> execute(const OptOptions &o) {
     return error("no input file", "edgecc opt", "give a text IR or ONNX file");
   EDGECC_TRY(target, native::resolveTarget(o.target, o.cpu));
   NativeTargetModel targetModel(target);
-  ReferenceExecutor executor;
   LoadOptions load;
   load.shapes = o.shapes;
   EDGECC_TRY(module, loadModule(o.input, load));
@@ -48,10 +69,17 @@ Expected<void> execute(const OptOptions &o) {
     passes = std::move(named);
   }
   PassManagerOptions options;
-  options.executor = &executor;
+  ReferenceExecutor reference; // exact, and enough without samples
+  NativeExecutor native;
+  Compression compression;
+  EDGECC_TRY(data, openData(o, *module));
+  compression.data = data.get();
+  options.executor = data ? static_cast<Executor *>(&native) : &reference;
+  options.compression = &compression;
   options.target = &targetModel;
   options.verifyEach = true;
   EDGECC_TRY(reports, runPasses(*module, passes, options));
+  warn(native.warnings());
   if (o.statistics)
     for (const PassReport &report : reports)
       for (const auto &[what, count] : report.statistics.entries())
@@ -79,6 +107,13 @@ int optCommand(int argc, char **argv) {
   app.add_option("--cpu", options.cpu, "its CPU level")->type_name("C");
   addRepeatable(app, "--load-pass", options.plugins, "FILE",
                 "shared library with passes of your own");
+  app.add_option("--calibrate", options.calibrate,
+                 "folder with samples, or random:COUNT, for passes that run the model")
+      ->type_name("DIR");
+  app.add_option("--calibrate-samples", options.calibrateSamples,
+                 "use only N of the samples, spread over the folder")
+      ->type_name("N");
+  declareImageArguments(app, options.image);
   app.add_option("--elide", options.elideAbove,
                  "leave out the contents of parameters with more elements")
       ->type_name("N");

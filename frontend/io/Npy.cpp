@@ -159,7 +159,9 @@ Tensor fromFortran(const Header &header, const std::byte *data) {
 
 } // namespace
 
-Expected<Tensor> parseNpy(std::span<const std::byte> bytes, const std::string &source) {
+// The elements lie in `bytes`, which `owner` keeps alive, unless their order has to change.
+static Expected<Tensor> viewNpy(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                                const std::string &source) {
   std::string_view text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
   if (!text.starts_with(kMagic) || text.size() < 10)
     return error("not a .npy file", source);
@@ -179,15 +181,25 @@ Expected<Tensor> parseNpy(std::span<const std::byte> bytes, const std::string &s
     return error("the .npy file is shorter than its shape needs", source);
   if (header.fortran && header.dims.size() > 1)
     return fromFortran(header, data.data());
-  Tensor tensor(header.dtype, header.dims);
+  return Tensor(header.dtype, header.dims, std::move(owner), data.data());
+}
+
+Expected<Tensor> parseNpy(std::span<const std::byte> bytes, const std::string &source) {
+  EDGECC_TRY(view, viewNpy(bytes, nullptr, source));
+  Tensor tensor(view.dtype(), view.dims());
   if (tensor.bytes() > 0)
-    std::memcpy(tensor.mutableRaw(), data.data(), tensor.bytes());
+    std::memcpy(tensor.mutableRaw(), view.raw(), tensor.bytes());
   return tensor;
 }
 
 Expected<Tensor> readNpy(const std::filesystem::path &path) {
   EDGECC_TRY(file, MappedFile::open(path));
   return parseNpy(file->bytes(), path.string());
+}
+
+Expected<Tensor> mapNpy(const std::filesystem::path &path) {
+  EDGECC_TRY(file, MappedFile::open(path));
+  return viewNpy(file->bytes(), file, path.string());
 }
 
 Expected<std::vector<std::byte>> formatNpy(const Tensor &tensor) {
