@@ -18,6 +18,30 @@ void registerCompressPasses(Registry &registry) {
   // pruning
 
   // equalisation
+  registry.add(
+      {"equalize",
+       "Scales channels between layers so that the ranges of the weights that make and that read "
+       "them agree (cross-layer equalisation).",
+       equalize,
+       {{"ranges", std::string("weights"),
+         "what is balanced against the weights that read a channel: the weights that make it, or "
+         "its activations on calibration data"},
+        {"iterations", int64_t{50}, "at most, over all chains"},
+        {"tolerance", 1e-3, "largest relative change of a factor in the last iteration"},
+        {"limit", 1000.0, "factors are from 1 / limit to limit"},
+        {"residual", false, "channels that are added together share a factor, or else have none"},
+        {"clips", std::string("keep"),
+         "keep: channels that a Clip bounds have no factor; bounds: the bounds become one for each "
+         "channel; open: bounds that calibration data never reach are dropped, others keep"},
+        {"samples", int64_t{64}, "calibration samples to look at, for activations and open"}}});
+  registry.add(
+      {"absorb-bias",
+       "Moves what almost all activations of a channel have in common into the bias of the layer "
+       "behind (high-bias absorption).",
+       absorbBias,
+       {{"bound", std::string("deviations"),
+         "moved is the mean less three deviations, or the minimum over the calibration data"},
+        {"samples", int64_t{64}, "calibration samples to look at"}}});
 
   // calibration
   registry.add({"calibrate",

@@ -16,6 +16,8 @@ Expected<void> keepOriginal(Module &module, PassContext &context);
 // pruning
 
 // equalisation
+Expected<void> equalize(Module &module, PassContext &context);
+Expected<void> absorbBias(Module &module, PassContext &context);
 
 // calibration
 Expected<void> calibrate(Module &module, PassContext &context);

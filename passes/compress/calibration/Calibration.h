@@ -11,23 +11,33 @@ namespace edgecc {
 // How the range that a quantised value covers is chosen.
 enum class RangeMethod : uint8_t {
   MinMax,        // all that was seen
-  MovingAverage, // exponential moving average of each sample's extremes
+  MovingAverage, // moving average of each sample's extremes
   Percentile,    // cuts a share of the values at both ends
   Mse,           // least squared error of the quantised values
   Entropy,       // least Kullback-Leibler divergence of the quantised distribution
 };
+
+// "minmax", "moving-average", "percentile", "mse", "entropy"
+std::string_view name(RangeMethod method);
+std::optional<RangeMethod> rangeMethodFromName(std::string_view name);
+// Whether the method needs histograms.
+bool needsHistogram(RangeMethod method);
 
 struct Range {
   double low = 0, high = 0;
   bool operator==(const Range &) const = default;
 };
 
-// Counts of values in equal bins over [low, high].
+// Counts of values in equal bins over [low, high]; zero is an edge.
 struct Histogram {
   Range range;
   std::vector<uint64_t> counts;
   bool operator==(const Histogram &) const = default;
+
+  double width() const { return (range.high - range.low) / static_cast<double>(counts.size()); }
 };
+
+inline constexpr double kDefaultPercentile = 99.99;
 
 // Of one value; all vectors have one entry, or one for each channel along `axis`.
 struct Observation {
@@ -40,20 +50,28 @@ struct Observation {
   bool operator==(const Observation &) const = default;
 
   // The range to be covered by integers of `bits`, for channel `c` of a per-channel observation; it
-  // always contains 0. `symmetric`: low = -high.
-  Range range(RangeMethod method, unsigned bits, bool symmetric, size_t c = 0) const;
+  // always contains 0, and is [0, 0] for a value that is always 0. `symmetric`: low = -high.
+  // Percentile, Mse and Entropy need histograms. `percentile`: of the values on each side that the
+  // range covers.
+  Range range(RangeMethod method, unsigned bits, bool symmetric, size_t c = 0,
+              double percentile = kDefaultPercentile) const;
 };
 
 class Calibration {
 public:
   RangeMethod method = RangeMethod::MinMax; // that the observations were made for
-  double percentile = 99.99;                // for RangeMethod::Percentile
+  double percentile = kDefaultPercentile;   // for RangeMethod::Percentile
 
   // By the value's name in ValueNames. Null if it was not observed.
   const Observation *find(std::string_view name) const;
   void set(std::string name, Observation observation);
   const std::map<std::string, Observation, std::less<>> &observations() const {
     return observations_;
+  }
+
+  // The observation's range by this table's method and percentile.
+  Range range(const Observation &observation, unsigned bits, bool symmetric, size_t c = 0) const {
+    return observation.range(method, bits, symmetric, c, percentile);
   }
 
   // JSON. A file is hostile input.
@@ -65,8 +83,9 @@ private:
 };
 
 // What the values of a function's body are called in calibration tables: the ONNX tensor that a
-// value stands for; without one, the location of its op, the op's name and the result's number. No
-// two share a name (a counter is appended), and the same function gives the same names.
+// value stands for; without one, the input's name, or the location of its op, the op's name and the
+// result's number. No two share a name (a counter is appended), and the same function gives the
+// same names.
 class ValueNames {
 public:
   explicit ValueNames(const Function &function);
