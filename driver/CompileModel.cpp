@@ -4,7 +4,9 @@
 #include "driver/Artifact.h"
 #include "driver/Console.h"
 #include "driver/Load.h"
+#include "driver/NativeExecutor.h"
 #include "driver/NativeTargetModel.h"
+#include "driver/compress/Compress.h"
 #include "frontend/io/MappedFile.h"
 #include "frontend/onnx/Exporter.h"
 #include "ir/Text.h"
@@ -66,32 +68,23 @@ Expected<void> checkLegal(const Module &module, const TargetModel &target) {
   return {};
 }
 
-Expected<std::vector<PassReport>> runPipeline(Module &module, const CompileOptions &o,
-                                              const TargetModel &target, Progress &progress) {
-  Registry registry;
+Expected<void> registerPasses(Registry &registry, const CompileOptions &o) {
   registerBuiltinPasses(registry);
   for (const std::string &plugin : o.plugins)
     EDGECC_CHECK(loadPlugin(plugin, registry));
-  Pipeline pipeline = buildPipeline(registry);
-  PassList passes; // text IR is written as imported, but for what the options ask for
-  if (o.emit != Emit::Ir)
-    passes = o.emit == Emit::Onnx ? pipeline.portable : pipeline.all();
-  if (!o.passes.empty()) {
-    EDGECC_TRY(named, registry.parse(o.passes));
-    passes = std::move(named);
-  }
-  for (const std::string &input : o.imageInputs) {
-    EDGECC_TRY(named, registry.parse("image-input{" + input + "}"));
-    passes.insert(passes.begin(), named.begin(), named.end());
-  }
   for (const std::string &name : o.printAfter)
     if (name != "all" && !registry.find(name))
       return error("there is no pass '" + name + "'", "--print-after",
                    "edgecc opt --list-passes lists them");
-  ReferenceExecutor executor;
-  PassManagerOptions options;
-  options.executor = &executor;
-  options.target = &target;
+  for (const std::string &name : o.compress.recipe.rewrites)
+    if (!registry.find(name))
+      return error("there is no pass '" + name + "'", "--rewrite",
+                   "edgecc opt --list-passes lists them");
+  return {};
+}
+
+// What happens as passes run: progress, and the IR on request.
+void followPasses(PassManagerOptions &options, const CompileOptions &o, Progress &progress) {
   options.verifyEach = o.verifyEach;
   options.after = [&](const PassInfo &pass, const Module &after) {
     progress.step(pass.name);
@@ -101,8 +94,43 @@ Expected<std::vector<PassReport>> runPipeline(Module &module, const CompileOptio
         break;
       }
   };
-  return runPasses(module, passes, options);
+  options.progress = [&](const PassInfo &pass, size_t done, size_t total) {
+    progress.advance(pass.name, done, total);
+  };
 }
+
+// The passes between import and code generation, in the order in which they run.
+class Passes {
+public:
+  Passes(const CompileOptions &o, const Registry &registry, const PassManagerOptions &options)
+      : o_(o), registry_(registry), options_(options) {}
+
+  Expected<void> run(Module &module, const PassList &passes) {
+    EDGECC_TRY(reports, runPasses(module, passes, options_));
+    add(std::move(reports));
+    return {};
+  }
+
+  Expected<void> compileImageInputs(Module &module) {
+    for (const std::string &input : o_.imageInputs) {
+      EDGECC_TRY(passes, registry_.parse("image-input{" + input + "}"));
+      EDGECC_CHECK(run(module, passes));
+    }
+    return {};
+  }
+
+  void add(std::vector<PassReport> reports) {
+    std::move(reports.begin(), reports.end(), std::back_inserter(reports_));
+  }
+
+  const std::vector<PassReport> &reports() const { return reports_; }
+
+private:
+  const CompileOptions &o_;
+  const Registry &registry_;
+  const PassManagerOptions &options_;
+  std::vector<PassReport> reports_;
+};
 
 std::vector<std::string> describe(const std::vector<PassReport> &reports) {
   std::vector<std::string> lines;
@@ -175,6 +203,8 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   EDGECC_TRY(target, native::resolveTarget(o.target, o.cpu));
   summary.target = target.str();
   NativeTargetModel targetModel(target);
+  Registry registry;
+  EDGECC_CHECK(registerPasses(registry, o));
 
   progress.step("reading " + o.input.string());
   LoadOptions load;
@@ -182,22 +212,52 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   load.shapesFrom = o.shapesFrom;
   load.freeze = o.freeze;
   EDGECC_TRY(module, loadModule(o.input, load));
+  bool isNative = o.emit != Emit::Onnx && o.emit != Emit::Ir;
+  if (isNative)
+    EDGECC_CHECK(checkLegal(*module, targetModel));
 
-  if (o.emit != Emit::Ir || !o.passes.empty() || !o.imageInputs.empty()) {
-    if (o.emit != Emit::Onnx && o.emit != Emit::Ir)
-      EDGECC_CHECK(checkLegal(*module, targetModel));
-    EDGECC_TRY(reports, runPipeline(*module, o, targetModel, progress));
-    summary.passes = describe(reports);
-    summary.timings = timingTable(reports);
+  ReferenceExecutor folder;
+  PassManagerOptions passOptions;
+  passOptions.executor = &folder;
+  passOptions.target = &targetModel;
+  followPasses(passOptions, o, progress);
+  Passes passes(o, registry, passOptions);
+  EDGECC_CHECK(passes.compileImageInputs(*module));
+
+  const CompressionRecipe &recipe = o.compress.recipe;
+  if (!o.passes.empty()) {
+    EDGECC_TRY(named, registry.parse(o.passes));
+    EDGECC_CHECK(passes.run(*module, named));
+  } else if (recipe.compresses()) {
+    EDGECC_TRY(inputs, openInputs(o.compress, module->main()));
+    NativeExecutor executor({.threads = compileThreads(o), .compileThreads = compileThreads(o)});
+    PassManagerOptions compressing = passOptions;
+    compressing.executor = &executor;
+    EDGECC_TRY(compressed, compressModel(std::move(module), o.compress, inputs, registry,
+                                         compressing, progress));
+    module = std::move(compressed.module);
+    passes.add(std::move(compressed.reports));
+    summary.score = compressed.score;
+    summary.notes = std::move(compressed.state.notes);
+    summary.warnings = inputs.warnings;
+    summary.warnings.insert(summary.warnings.end(), executor.warnings().begin(),
+                            executor.warnings().end());
+  } else if (o.emit != Emit::Ir) { // text IR is written as imported
+    EDGECC_CHECK(passes.run(*module, buildPipeline(registry).portable));
   }
 
   progress.step("generating code");
-  if (o.emit == Emit::Ir)
+  if (o.emit == Emit::Ir) {
     EDGECC_CHECK(writeText(o.output, print(*module)));
-  else if (o.emit == Emit::Onnx)
+  } else if (o.emit == Emit::Onnx) {
     EDGECC_CHECK(exportOnnxFile(*module, o.output));
-  else
+  } else {
+    if (o.passes.empty())
+      EDGECC_CHECK(passes.run(*module, buildPipeline(registry).lowering));
     EDGECC_CHECK(emitNative(*module, o, target, summary));
+  }
+  summary.passes = describe(passes.reports());
+  summary.timings = timingTable(passes.reports());
 
   std::error_code ignored;
   if (std::filesystem::is_regular_file(o.output, ignored))

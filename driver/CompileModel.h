@@ -2,14 +2,21 @@
 #pragma once
 
 #include "driver/Options.h"
+#include "driver/compress/Score.h"
+#include "passes/compress/Compression.h"
+
+#include <optional>
 
 namespace edgecc::driver {
 
 // What the command prints at the end.
 struct CompileSummary {
-  std::string target;              // with the CPU features that the code uses
-  std::vector<std::string> passes; // what they did, one line each
-  std::string timings;             // table, for --time-passes
+  std::string target;                // with the CPU features that the code uses
+  std::vector<std::string> passes;   // what they did, one line each
+  std::string timings;               // table, for --time-passes
+  std::optional<Score> score;        // of a compressed model
+  std::vector<Note> notes;           // what the compression passes have to say about layers
+  std::vector<std::string> warnings; // sentences
   size_t layers = 0, kernels = 0;
   int64_t macs = 0;
   int64_t codeAndWeightsBytes = 0; // size of the file

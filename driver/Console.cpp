@@ -2,6 +2,7 @@
 
 #include "driver/commands/Commands.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -49,15 +50,43 @@ Progress::~Progress() {
     fmt::print(stderr, "\r\033[K");
 }
 
-void Progress::step(const std::string &what) {
-  if (!enabled_)
-    return;
-  auto elapsed = std::chrono::steady_clock::now() - start_;
-  if (elapsed < std::chrono::seconds(1))
+void Progress::show(const std::string &line) {
+  auto now = std::chrono::steady_clock::now();
+  if (now - start_ < std::chrono::seconds(1))
     return;
   shown_ = true;
-  fmt::print(stderr, "\r\033[K[{:.0f} s] {}", std::chrono::duration<double>(elapsed).count(), what);
+  lastShown_ = now;
+  fmt::print(stderr, "\r\033[K[{:.0f} s] {}", std::chrono::duration<double>(now - start_).count(),
+             line);
   std::fflush(stderr);
+}
+
+void Progress::step(const std::string &what) {
+  current_.clear();
+  if (enabled_)
+    show(what);
+}
+
+void Progress::advance(const std::string &what, size_t done, size_t total) {
+  constexpr auto kRefresh = std::chrono::milliseconds(100);
+  constexpr size_t kWidth = 24;
+  if (!enabled_ || total == 0)
+    return;
+  auto now = std::chrono::steady_clock::now();
+  if (what != current_) {
+    current_ = what;
+    currentStart_ = now;
+  }
+  if (now - lastShown_ < kRefresh && done < total)
+    return;
+  double share = static_cast<double>(std::min(done, total)) / static_cast<double>(total);
+  double spent = std::chrono::duration<double>(now - currentStart_).count();
+  size_t filled = static_cast<size_t>(share * kWidth);
+  std::string line = fmt::format("{} [{}{}] {}/{}", what, std::string(filled, '#'),
+                                 std::string(kWidth - filled, '.'), done, total);
+  if (share > 0 && done < total)
+    line += fmt::format(", {:.0f} s left", spent * (1 - share) / share);
+  show(line);
 }
 
 } // namespace edgecc::driver

@@ -25,11 +25,17 @@ public:
   explicit Progress(bool enabled);
   ~Progress();
   void step(const std::string &what);
+  // The same with a bar and the time left, for `what` of which `done` of `total` parts are done.
+  void advance(const std::string &what, size_t done, size_t total);
 
 private:
   bool enabled_;
+  void show(const std::string &line);
+
   bool shown_ = false;
   std::chrono::steady_clock::time_point start_;
+  std::string current_; // of advance(), since:
+  std::chrono::steady_clock::time_point currentStart_, lastShown_;
 };
 
 } // namespace edgecc::driver

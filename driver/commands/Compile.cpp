@@ -2,6 +2,7 @@
 #include "driver/Arguments.h"
 #include "driver/CompileModel.h"
 #include "driver/Console.h"
+#include "driver/commands/CompressArguments.h"
 
 #include <fmt/format.h>
 
@@ -46,6 +47,7 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit) {
                  "host (default on the host's architecture), baseline, avx2, avx512, avx512vnni, "
                  "neon, dotprod, rv64gc, rv64gcv; optionally with +feature or -feature")
       ->type_name("C");
+  declareCompressArguments(app, o.compress);
   app.add_option("--symbol", o.symbol,
                  "prefix of the symbols of obj and lib; default: the output's name")
       ->type_name("NAME");
@@ -65,6 +67,16 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit) {
       "command line, a file or a model.");
 }
 
+// The first few; the report has them all.
+void printNotes(const std::vector<Note> &notes) {
+  constexpr size_t kShown = 12;
+  for (size_t i = 0; i < std::min(notes.size(), kShown); ++i)
+    fmt::print("  {}: {}{}{}\n", notes[i].pass, notes[i].layer, notes[i].layer.empty() ? "" : ": ",
+               notes[i].text);
+  if (notes.size() > kShown)
+    fmt::print("  and {} more such notes: --report shows them all\n", notes.size() - kShown);
+}
+
 void printSummary(const CompileOptions &o, const CompileSummary &s) {
   if (o.timePasses)
     fmt::print("{}", s.timings);
@@ -72,6 +84,12 @@ void printSummary(const CompileOptions &o, const CompileSummary &s) {
     return;
   for (const std::string &line : s.passes)
     fmt::print("  {}\n", line);
+  for (const std::string &warning : s.warnings)
+    fmt::print(stderr, "edgecc: warning: {}\n", warning);
+  printNotes(s.notes);
+  if (s.score)
+    fmt::print("{} {:.2f} (float {:.2f}) on {} samples\n", s.score->metric, s.score->compressed,
+               s.score->original, s.score->samples);
   if (s.layers > 0)
     fmt::print("{} layers, {} distinct kernels, {} MACs for {}\n", s.layers, s.kernels,
                formatCount(static_cast<double>(s.macs)), s.target);

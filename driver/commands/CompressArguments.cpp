@@ -1,0 +1,105 @@
+#include "driver/commands/CompressArguments.h"
+
+#include "driver/compress/Metrics.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace edgecc::driver {
+
+static void declareData(CLI::App &app, CompressOptions &o) {
+  app.add_option("--calibrate", o.calibrate,
+                 "folder of typical inputs: pictures, .npy or .pb files, test_data_set_* folders; "
+                 "random:N tries things out on noise")
+      ->type_name("DIR")
+      ->group("Compression");
+  app.add_option("--calibrate-samples", o.calibrateSamples,
+                 "use only N of the samples, spread over the folder")
+      ->type_name("N")
+      ->group("Compression");
+  app.add_option("--ranges", o.recipe.ranges,
+                 "how ranges are chosen: minmax, moving-average, percentile, mse or entropy")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"minmax", "moving-average", "percentile", "mse", "entropy"}))
+      ->group("Compression");
+  app.add_option("--save-calibration", o.recipe.saveCalibration, "write what was observed (JSON)")
+      ->type_name("FILE")
+      ->group("Compression");
+  app.add_option("--load-calibration", o.recipe.loadCalibration,
+                 "use what an earlier compile of this model observed")
+      ->type_name("FILE")
+      ->group("Compression");
+}
+
+static void declareBudget(CLI::App &app, CompressOptions &o) {
+  app.add_option("--max-loss", o.maxLoss,
+                 "fail, or compress less, rather than lose more than P points of the metric; half "
+                 "of the samples are set aside to measure it")
+      ->type_name("P")
+      ->check(CLI::NonNegativeNumber)
+      ->group("Compression");
+  app.add_option("--metric", o.metric,
+                 fmt::format("{}; default: agreement of the largest output with the float model's",
+                             fmt::join(metricNames(), ", ")))
+      ->type_name("NAME")
+      ->check(CLI::IsMember(metricNames()))
+      ->group("Compression");
+  app.add_option("--labels", o.labels,
+                 "for top1 and top5: the class of each sample, one a line or FILE<tab>CLASS; for "
+                 "psnr: a folder with the wanted output of each")
+      ->type_name("FILE")
+      ->group("Compression");
+}
+
+void declareCompressArguments(CLI::App &app, CompressOptions &o) {
+  CompressionRecipe &recipe = o.recipe;
+  app.add_option("--quantize", recipe.quantize,
+                 "int8, int16 (16-bit activations), int4 (4-bit weights), auto (by layer, within "
+                 "--max-loss), w8 or w4 (weights only), dynamic, fp16 or bf16")
+      ->type_name("HOW")
+      ->check(
+          CLI::IsMember({"int8", "int16", "int4", "auto", "w8", "w4", "dynamic", "fp16", "bf16"}))
+      ->group("Compression");
+  app.add_option("--prune", recipe.prune,
+                 "remove channels: macs:0.5 (half of the multiply-accumulates), params:, time: or "
+                 "memory: likewise")
+      ->type_name("SPEC")
+      ->group("Compression");
+  app.add_option("--sparsify", recipe.sparsify,
+                 "set this fraction of the weights to zero; saves space only where the file is "
+                 "compressed")
+      ->type_name("F")
+      ->check(CLI::Range(0.0, 0.99))
+      ->group("Compression");
+  declareData(app, o);
+  declareBudget(app, o);
+  app.add_option("--rounding", recipe.rounding,
+                 "of quantised weights: nearest, adaround or power-of-two; default: adaround for 4 "
+                 "bits, else nearest")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"nearest", "adaround", "power-of-two"}))
+      ->group("Compression");
+  app.add_flag("--per-tensor", recipe.perTensorWeights,
+               "one scale for all of a layer's weights instead of one for each output channel")
+      ->group("Compression");
+  app.add_flag("!--no-equalize", recipe.equalize, "do not equalise channels across layers")
+      ->group("Compression");
+  app.add_flag("!--no-bias-correction", recipe.correctBias, "do not correct biases")
+      ->group("Compression");
+  app.add_flag("!--quantize-all", recipe.onlyIfFaster,
+               "quantise layers even where that is expected to be slower than float")
+      ->group("Compression");
+  addRepeatable(app, "--rewrite", recipe.rewrites, "PASS",
+                "transposed-conv-to-pixel-shuffle, space-to-depth-input, split-large-kernels or "
+                "factorize: forms that suit some hardware better; repeatable")
+      ->group("Compression");
+  app.add_option("--report", o.reportHtml, "what each layer cost and lost, as a web page")
+      ->type_name("FILE")
+      ->group("Compression");
+  app.add_option("--report-json", o.reportJson, "the same for scripts")
+      ->type_name("FILE")
+      ->group("Compression");
+  declareImageArguments(app, o.image);
+}
+
+} // namespace edgecc::driver

@@ -1,0 +1,198 @@
+#include "driver/compress/Compress.h"
+
+#include "driver/CalibrationData.h"
+#include "driver/compress/Metrics.h"
+#include "driver/compress/SteppedSource.h"
+#include "passes/Pipeline.h"
+
+#include <cmath>
+#include <fmt/format.h>
+
+namespace edgecc::driver {
+
+namespace {
+
+// One wanted first output for each sample.
+Expected<std::vector<Tensor>> readTargets(const CompressOptions &o, const Function &function) {
+  Module shapes; // a function that takes what the model yields
+  Function &target = shapes.addFunction("target");
+  target.body.addArgument(function.body.yields()[0]->type);
+  target.inputs.push_back({function.outputs[0].name, {}});
+  EDGECC_TRY(data, CalibrationData::open(o.labels.string(), target, {.image = o.image}));
+  std::vector<Tensor> targets;
+  for (size_t i = 0; i < data->size(); ++i) {
+    EDGECC_TRY(tensors, data->sample(i));
+    targets.push_back(std::move(tensors[0]));
+  }
+  return targets;
+}
+
+// What --labels names: one entry for each of the samples.
+Expected<GroundTruth> readTruth(const CompressOptions &o, const Function &function,
+                                const CalibrationData &samples) {
+  GroundTruth truth;
+  if (o.labels.empty())
+    return truth;
+  size_t count = 0;
+  if (o.metric == "psnr") {
+    EDGECC_TRY(targets, readTargets(o, function));
+    truth.targets = std::move(targets);
+    count = truth.targets.size();
+  } else {
+    EDGECC_TRY(labels, readLabels(o.labels, samples));
+    truth.labels = std::move(labels);
+    count = truth.labels.size();
+  }
+  if (count != samples.size())
+    return error(fmt::format("{} entries for {} samples", count, samples.size()), "--labels");
+  return truth;
+}
+
+template <class T> void keepOdd(std::vector<T> &items) {
+  size_t kept = 0;
+  for (size_t i = 1; i < items.size(); i += 2)
+    items[kept++] = std::move(items[i]);
+  items.resize(kept);
+}
+
+// "macs:0.5" -> {"macs:", 0.5}; the fraction is NaN where there is none.
+std::pair<std::string, double> splitFraction(const std::string &prune) {
+  size_t colon = prune.find(':');
+  std::string number = prune.substr(colon == std::string::npos ? 0 : colon + 1);
+  char *end = nullptr;
+  double fraction = std::strtod(number.c_str(), &end);
+  bool isNumber = !number.empty() && *end == '\0';
+  return {colon == std::string::npos ? "macs:" : prune.substr(0, colon + 1),
+          isNumber ? fraction : std::nan("")};
+}
+
+// One way through the portable pipeline with one recipe.
+class Attempt {
+public:
+  Attempt(const CompressionInputs &inputs, const Registry &registry,
+          const PassManagerOptions &passOptions, Progress &progress)
+      : inputs_(inputs), registry_(registry), passOptions_(passOptions), progress_(progress) {}
+
+  Expected<Compressed> run(std::unique_ptr<Module> module, const CompressionRecipe &recipe) const {
+    Compressed out;
+    out.module = std::move(module);
+    out.recipe = recipe;
+    out.state.data = inputs_.learning.get();
+    out.state.metric = inputs_.metric;
+    PassManagerOptions options = passOptions_;
+    options.compression = &out.state;
+    EDGECC_TRY(reports, runPasses(*out.module, buildPipeline(registry_, recipe).portable, options));
+    out.reports = std::move(reports);
+    if (inputs_.metric && inputs_.judging && out.state.original) {
+      EDGECC_TRY(result, score(out.state.original->main(), out.module->main(), *options.executor,
+                               *inputs_.judging, *inputs_.metric, [&](size_t done, size_t total) {
+                                 progress_.advance("judging", done, total);
+                               }));
+      out.score = result;
+    }
+    return out;
+  }
+
+private:
+  const CompressionInputs &inputs_;
+  const Registry &registry_;
+  const PassManagerOptions &passOptions_;
+  Progress &progress_;
+};
+
+Diagnostics tooMuchLost(const Score &score, double limit, const CompressionRecipe &recipe) {
+  return {{fmt::format("the compressed model loses {:.2f} points of {} on {} samples, over the "
+                       "limit {:g}",
+                       score.loss(), score.metric, score.samples, limit),
+           "--max-loss",
+           recipe.quantize == "auto" ? "allow a greater loss"
+                                     : "allow a greater loss, or choose the widths by layer with "
+                                       "--quantize auto"}};
+}
+
+} // namespace
+
+Expected<CompressionInputs> openInputs(const CompressOptions &o, const Function &function) {
+  CompressionInputs inputs;
+  DataSource *samples = o.data;
+  GroundTruth truth;
+  if (!samples && !o.calibrate.empty()) {
+    EDGECC_TRY(opened, CalibrationData::open(o.calibrate, function,
+                                             {.image = o.image, .samples = o.calibrateSamples}));
+    inputs.warnings = opened->warnings();
+    EDGECC_TRY(read, readTruth(o, function, *opened));
+    truth = std::move(read);
+    samples = opened.get();
+    inputs.samples = std::move(opened);
+  }
+  if (!samples) {
+    if (o.recipe.needsData() && o.recipe.loadCalibration.empty())
+      return error("compressing this way needs samples of what the model will see",
+                   o.recipe.prune.empty() ? "--quantize" : "--prune",
+                   "give --calibrate DIR with some dozens of typical pictures, .npy or .pb files");
+    if (o.maxLoss >= 0)
+      return error("a limit on the loss needs samples to measure it on", "--max-loss",
+                   "give --calibrate DIR");
+    return inputs;
+  }
+  bool splits = (o.maxLoss >= 0 || o.wantsReport()) && samples->size() >= 2;
+  inputs.learning = std::make_unique<SteppedSource>(*samples, 0, splits ? 2 : 1);
+  inputs.judging = std::make_unique<SteppedSource>(*samples, splits ? 1 : 0, splits ? 2 : 1);
+  inputs.metric = o.judge;
+  if (inputs.metric)
+    return inputs;
+  if (splits) {
+    keepOdd(truth.labels);
+    keepOdd(truth.targets);
+  }
+  auto metric = makeMetric(o.metric, function, std::move(truth));
+  if (!metric && (o.maxLoss >= 0 || !o.metric.empty()))
+    return tl::unexpected(metric.error());
+  if (metric) // else none is defined, and nobody asked for one
+    inputs.ownMetric = std::move(*metric);
+  inputs.metric = inputs.ownMetric.get();
+  return inputs;
+}
+
+Expected<Compressed> compressModel(std::unique_ptr<Module> module, const CompressOptions &o,
+                                   const CompressionInputs &inputs, const Registry &registry,
+                                   const PassManagerOptions &passOptions, Progress &progress) {
+  Attempt attempt(inputs, registry, passOptions, progress);
+  if (o.maxLoss < 0)
+    return attempt.run(std::move(module), o.recipe);
+
+  EDGECC_TRY(asked, attempt.run(clone(*module), o.recipe));
+  if (asked.score->loss() <= o.maxLoss)
+    return std::move(asked);
+  if (o.recipe.prune.empty())
+    return tl::unexpected(tooMuchLost(*asked.score, o.maxLoss, o.recipe));
+
+  // The largest fraction within the limit, to a sixteenth of what was asked.
+  constexpr int kSteps = 4;
+  auto [kind, most] = splitFraction(o.recipe.prune);
+  double low = 0, high = most;
+  CompressionRecipe recipe = o.recipe;
+  recipe.prune.clear();
+  EDGECC_TRY(best, attempt.run(clone(*module), recipe));
+  if (best.score->loss() > o.maxLoss)
+    return tl::unexpected(tooMuchLost(*best.score, o.maxLoss, recipe));
+  for (int step = 0; step < kSteps; ++step) {
+    double middle = (low + high) / 2;
+    recipe.prune = fmt::format("{}{:.4f}", kind, middle);
+    EDGECC_TRY(tried, attempt.run(clone(*module), recipe));
+    if (tried.score->loss() > o.maxLoss) {
+      high = middle;
+    } else {
+      low = middle;
+      best = std::move(tried);
+    }
+  }
+  best.state.notes.push_back(
+      {"prune", "",
+       fmt::format("{} was asked for and loses {:.2f} points, over the limit {:g}; {} was done",
+                   o.recipe.prune, asked.score->loss(), o.maxLoss,
+                   best.recipe.prune.empty() ? "nothing" : best.recipe.prune)});
+  return std::move(best);
+}
+
+} // namespace edgecc::driver
