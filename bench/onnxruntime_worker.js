@@ -1,10 +1,13 @@
-// One measurement of ONNX Runtime in a process of its own, for bench/peers:
-// node onnxruntime_worker.js MODEL DATA_FOLDER_OR_EMPTY THREADS RUNS; prints JSON.
+// ONNX Runtime in a process of its own. For bench/peers, a measurement that prints JSON:
+//   node onnxruntime_worker.js MODEL DATA_FOLDER_OR_EMPTY THREADS RUNS
+// For tests/export, what it computes from the folder's input_J.pb, node by node as the model says,
+// without optimisations; writes OUTPUT_FOLDER/output_J.pb:
+//   node onnxruntime_worker.js --outputs MODEL DATA_FOLDER OUTPUT_FOLDER
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
 const ort = require('onnxruntime-node');
-const { readTensor } = require('./tensor_pb.js');
+const { readTensor, writeTensor } = require('./tensor_pb.js');
 
 const kArrays = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array, int8: Int8Array, bool: Uint8Array, float16: Uint16Array };
 
@@ -23,7 +26,15 @@ function feeds(session, folder) {
   return out;
 }
 
-async function main() {
+async function writeOutputs(model, folder, outputFolder) {
+  const session = await ort.InferenceSession.create(model, { executionProviders: ['cpu'], graphOptimizationLevel: 'disabled', intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 });
+  const results = await session.run(feeds(session, folder));
+  session.outputNames.forEach((name, i) => {
+    writeTensor(path.join(outputFolder, `output_${i}.pb`), results[name]);
+  });
+}
+
+async function measure() {
   const [model, folder, threads, runs] = process.argv.slice(2);
   const now = () => Number(process.hrtime.bigint()) / 1e6;
   const before = process.memoryUsage().rss;
@@ -45,4 +56,5 @@ async function main() {
   console.log(JSON.stringify({ ms: times[times.length >> 1], load: loaded - start, first, memory: process.memoryUsage().rss - before }));
 }
 
-main();
+if (process.argv[2] === '--outputs') writeOutputs(...process.argv.slice(3));
+else measure();

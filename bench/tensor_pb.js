@@ -65,4 +65,21 @@ function readTensor(file) {
   return { type: name, dims: dims.map(Number), data };
 }
 
-module.exports = { readTensor, kTypes };
+function varint(value) {
+  const bytes = [];
+  for (let rest = BigInt(value); ; rest >>= 7n) {
+    if (rest < 128n) return Buffer.from([...bytes, Number(rest)]);
+    bytes.push(Number(rest & 127n) | 128);
+  }
+}
+
+// `data` is the typed array of an element type in kTypes.
+function writeTensor(file, { type, dims, data }) {
+  const code = Number(Object.keys(kTypes).find((key) => kTypes[key][0] === type));
+  const raw = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const parts = dims.flatMap((d) => [Buffer.from([0x08]), varint(d)]);
+  parts.push(Buffer.from([0x10]), varint(code), Buffer.from([0x4a]), varint(raw.length), raw);
+  fs.writeFileSync(file, Buffer.concat(parts));
+}
+
+module.exports = { readTensor, writeTensor, kTypes };

@@ -10,6 +10,7 @@ struct CompressionRecipe {
   // "int8", "int16", "int4", "w8", "w4", "dynamic", "fp16", "bf16", "auto"; empty: nothing.
   std::string quantize;
   std::string prune;    // "macs:0.5": fraction to remove; empty: nothing
+  bool refit = true;    // least squares on samples after pruning
   double sparsify = 0;  // fraction of the weights to become zero
   std::string rounding; // "nearest", "adaround", "power-of-two"; empty: what suits the width
   std::string ranges;   // method of `calibrate`; empty: its default

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
+#include <fstream>
 #include <unistd.h>
 
 namespace edgecc::bench {
@@ -42,6 +43,17 @@ Expected<Compiled> Workbench::compile(driver::CompileOptions options,
   if (!model)
     return tl::unexpected(model.error());
   return Compiled{std::move(*model), std::move(summary)};
+}
+
+Expected<std::string> Workbench::compileToBytes(driver::CompileOptions options,
+                                                DataSource *calibration) const {
+  options.compress.data = calibration;
+  EDGECC_CHECK(driver::compileModel(options));
+  std::ifstream file(options.output, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(file), {});
+  std::error_code ignored;
+  fs::remove(options.output, ignored);
+  return bytes;
 }
 
 Expected<Compiled> Workbench::compress(const Prepared &prepared,

@@ -48,7 +48,10 @@ public:
   driver::CompileOptions options(const std::string &model) const;
   // Compiles to a temporary blob and loads it. `calibration` may be null.
   Expected<Compiled> compile(driver::CompileOptions options, DataSource *calibration) const;
-  // The same with a recipe, on the task's even samples.
+  // The blob itself.
+  Expected<std::string> compileToBytes(driver::CompileOptions options,
+                                       DataSource *calibration) const;
+  // Compiles with a recipe, on the task's even samples.
   Expected<Compiled> compress(const Prepared &prepared, const CompressionRecipe &recipe) const;
 
   Expected<Prepared> prepare(const Task &task) const;

@@ -33,15 +33,36 @@ static void addFloats(const Outputs &reference, const Outputs &actual, size_t ou
     worst.cosine = std::min(worst.cosine, product / std::sqrt(signal * other));
 }
 
-Expected<AgreementScores> scoreAgreement(const Outputs &reference, const Outputs &actual) {
-  AgreementScores worst{std::numeric_limits<double>::infinity(), 1, {}};
+static Expected<void> checkExtents(const Outputs &reference, const Outputs &actual) {
   for (size_t i = 0; i < reference.size(); ++i)
     for (size_t output = 0; output < reference[i].size(); ++output)
       if (reference[i][output].dims() != actual[i].at(output).dims())
         return error("the outputs have different extents");
+  return {};
+}
+
+Expected<AgreementScores> scoreAgreement(const Outputs &reference, const Outputs &actual) {
+  AgreementScores worst{std::numeric_limits<double>::infinity(), 1, {}};
+  EDGECC_CHECK(checkExtents(reference, actual));
   for (size_t output = 0; !reference.empty() && output < reference[0].size(); ++output)
     (isFloat(reference[0][output].dtype()) ? addFloats : addIntegers)(reference, actual, output,
                                                                       worst);
+  return worst;
+}
+
+Expected<double> largestError(const Outputs &reference, const Outputs &actual) {
+  EDGECC_CHECK(checkExtents(reference, actual));
+  double worst = 0;
+  for (size_t output = 0; !reference.empty() && output < reference[0].size(); ++output) {
+    double peak = 0, error = 0;
+    for (size_t i = 0; i < reference.size(); ++i)
+      for (int64_t k = 0; k < reference[i][output].elements(); ++k) {
+        double expected = reference[i][output].asDouble(k);
+        peak = std::max(peak, std::abs(expected));
+        error = std::max(error, std::abs(actual[i][output].asDouble(k) - expected));
+      }
+    worst = std::max(worst, peak > 0 ? error / peak : error);
+  }
   return worst;
 }
 

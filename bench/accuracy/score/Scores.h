@@ -33,4 +33,7 @@ struct AgreementScores {
 
 Expected<AgreementScores> scoreAgreement(const Outputs &reference, const Outputs &actual);
 
+// max |actual - reference| over max |reference|, of the output where it is worst.
+Expected<double> largestError(const Outputs &reference, const Outputs &actual);
+
 } // namespace edgecc::bench
