@@ -154,6 +154,8 @@ void AxisRelations::addSpace(const Op &op) {
     for (size_t i = 0; i + 3 < loops.size(); ++i)
       heads_[loops[i]] = true;
 
+  // Axes of places and kernels, whatever their maps look like where extents or strides are 1.
+  bool slides = op.def().findAttribute("strides") != nullptr;
   // Whole groups come and go where an axis counts the groups alone.
   std::vector<bool> countsAlone(loops.size());
   auto forEachMap = [&](auto &&fn) {
@@ -181,6 +183,8 @@ void AxisRelations::addSpace(const Op &op) {
       return;
     if (!map || map->whole)
       return pin(axis, called(op) + " needs all of it");
+    if (slides && i > 1)
+      return pin(axis, called(op) + " slides a window over it");
     auto terms = effective(*map, space);
     if (terms.empty())
       return pin(axis, called(op) + " picks one of its elements");
