@@ -81,6 +81,41 @@ void registerCompressPasses(Registry &registry) {
          "layers stay in floating point where the target's cost model expects no gain"}}});
 
   // rounding and bias
+  registry.add(
+      {"adaround",
+       "Rounds quantised weights up or down such that their layer's output on calibration data "
+       "stays close to float.",
+       adaRound,
+       {{"method", std::string("best"),
+         "soft: AdaRound; columns: one column after the other, which is faster; best: for each "
+         "layer what has the least error"},
+        {"samples", int64_t{128}, "calibration samples to look at"},
+        {"columns", int64_t{4096}, "positions of a layer's result to look at"},
+        {"iterations", int64_t{500}, "of soft"},
+        {"rate", 0.1, "of Adam, in soft"},
+        {"lambda", 0.3, "weight of soft's regulariser"},
+        {"warm-start", 0.2, "share of the iterations without the regulariser"},
+        {"damping", 0.01, "of columns: how strongly float weights hold where there is no data"}}});
+  registry.add(
+      {"power-of-two",
+       "Makes quantised weights 0 or signed powers of two with power-of-two scales (INQ).",
+       makePowersOfTwo,
+       {{"steps", std::string("0.5:0.75:0.875:1"),
+         "share of the weights that are powers of two after each step"},
+        {"exponents", int64_t{7}, "how many, at most; 8-bit weights hold 7, 4-bit weights 3"},
+        {"samples", int64_t{128}, "calibration samples to look at"},
+        {"columns", int64_t{4096}, "positions of a layer's result to look at"},
+        {"damping", 0.01, "how strongly float weights hold where there is no data"}}});
+  registry.add(
+      {"correct-bias",
+       "Takes the shift of the means that quantisation causes out of the biases.",
+       correctBias,
+       {{"method", std::string("empirical"),
+         "empirical: measured on calibration data; analytic: from the observed means alone"},
+        {"samples", int64_t{128}, "calibration samples to look at"},
+        {"sequential", true,
+         "each layer is measured with the corrected ones before it, or else all at a time"},
+        {"sweeps", int64_t{1}, "how often all layers are corrected"}}});
 }
 
 } // namespace edgecc

@@ -26,5 +26,8 @@ Expected<void> calibrate(Module &module, PassContext &context);
 Expected<void> quantize(Module &module, PassContext &context);
 
 // rounding and bias
+Expected<void> adaRound(Module &module, PassContext &context);
+Expected<void> makePowersOfTwo(Module &module, PassContext &context);
+Expected<void> correctBias(Module &module, PassContext &context);
 
 } // namespace edgecc

@@ -60,19 +60,20 @@ int32_t QuantizedWeights::highest() const {
   return numerics::integerRange(static_cast<int>(bitWidth(dtype)), isSigned(dtype)).high;
 }
 
-float QuantizedWeights::scaleOf(int64_t i) const {
-  auto scales = scale.data<float>();
-  if (scales.size() == 1)
-    return scales[0];
+float QuantizedWeights::scaleOf(int64_t i) const { return scale.data<float>()[scaleIndexOf(i)]; }
+
+size_t QuantizedWeights::scaleIndexOf(int64_t i) const {
+  if (scale.elements() == 1)
+    return 0;
   const Dims &w = dims();
   int64_t stride = 1;
   for (auto d = static_cast<size_t>(axis) + 1; d < w.size(); ++d)
     stride *= w[d];
   int64_t extent = w[static_cast<size_t>(axis)], at = i / stride % extent;
   if (block == 0)
-    return scales[static_cast<size_t>(at)];
+    return static_cast<size_t>(at);
   int64_t blocks = (extent + block - 1) / block, outer = i / (stride * extent);
-  return scales[static_cast<size_t>((outer * blocks + at / block) * stride + i % stride)];
+  return static_cast<size_t>((outer * blocks + at / block) * stride + i % stride);
 }
 
 std::optional<QuantizedWeights> quantizedWeights(Op &layer) {

@@ -48,8 +48,9 @@ struct QuantizedWeights {
   // The integers of weights that have been rounded; null before.
   const Tensor *integers() const;
   const Dims &dims() const;
-  // The scale of the weight at `i` in row-major order.
+  // The scale of the weight at `i` in row-major order, and its place in `scale`.
   float scaleOf(int64_t i) const;
+  size_t scaleIndexOf(int64_t i) const;
   int32_t lowest() const;
   int32_t highest() const;
 };
