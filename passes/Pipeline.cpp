@@ -1,5 +1,6 @@
 #include "passes/Pipeline.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace edgecc {
@@ -15,6 +16,73 @@ PassList Pipeline::all() const {
   return passes;
 }
 
+namespace {
+
+// One call of a pass, whose options may hold what a user wrote.
+class Call {
+public:
+  Call(PassList &passes, const Registry &registry, std::string_view name)
+      : call_(passes.emplace_back(registry.call(name))) {}
+
+  Call &set(std::string_view option, std::string_view value) {
+    if (value.empty())
+      return *this; // the option's default
+    auto done = call_.options.set(option, value);
+    assert(done && "the pipeline names options that exist");
+    (void)done;
+    return *this;
+  }
+
+private:
+  PassCall &call_;
+};
+
+// How --quantize names widths, as options of the pass `quantize`.
+struct Widths {
+  std::string_view name, weights, activations;
+};
+constexpr Widths kWidths[] = {
+    {"int8", "i8", "u8"},         {"int16", "i8", "i16"}, {"int4", "i4", "u8"},
+    {"auto", "f32", "u8"},        {"w8", "i8", "f32"},    {"w4", "i4", "f32"},
+    {"dynamic", "i8", "dynamic"},
+};
+
+void addQuantization(PassList &passes, const Registry &registry, const CompressionRecipe &recipe) {
+  auto add = [&](std::string_view name) { return Call(passes, registry, name); };
+  const Widths *widths =
+      std::ranges::find(kWidths, std::string_view(recipe.quantize), &Widths::name);
+  assert(widths != std::end(kWidths) && "the driver accepts these names alone");
+  bool observes = widths->activations != "f32" && widths->activations != "dynamic";
+
+  if (observes) {
+    if (recipe.equalize)
+      add("equalize").set("ranges", "activations"); // channels of one tensor alike
+    add("calibrate")
+        .set("method", recipe.ranges)
+        .set("load", recipe.loadCalibration)
+        .set("save", recipe.saveCalibration);
+  }
+  add("quantize")
+      .set("weights", widths->weights)
+      .set("activations", widths->activations)
+      .set("weight-axis", recipe.perTensorWeights ? "tensor" : "channel")
+      .set("only-if-faster", recipe.onlyIfFaster ? "true" : "false");
+}
+
+// Rewrites first, then fewer channels, then fewer bits.
+void addCompression(PassList &passes, const Registry &registry, const CompressionRecipe &recipe) {
+  auto add = [&](std::string_view name) { return Call(passes, registry, name); };
+  add("keep-original");                           // what the result is compared with
+  for (const std::string &pass : recipe.rewrites) // forms that suit some hardware better
+    add(pass);
+  if (!recipe.quantize.empty())
+    addQuantization(passes, registry, recipe);
+  add("fold"); // weights into integers
+  add("dead-code");
+}
+
+} // namespace
+
 Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe) {
   Pipeline pipeline;
   PassList *passes = &pipeline.portable;
@@ -25,19 +93,19 @@ Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe
   };
 
   // --- canonicalize: the same function, with fewer and simpler ops ---
-  add("fold");                      // constants first: the rules below look for them
-  add("simplify");                  // algebra, activations and normalisations that were spelt out
-  add("fold-batch-norm");           // batch norms into weights
-  add("fold-pad");                  // Pad into the window op behind it
-  add("merge-input-normalization"); // scales into the convolution behind them
-  add("cse");                       // equal ops once
-  add("simplify");                  // what has become neighbours
-  add("fold");                      // what the rules made constant
-  add("dead-code");                 // what nobody needs any more
+  add("fold");                    // constants first: the rules below look for them
+  add("simplify");                // algebra, activations and normalisations that were spelt out
+  add("fold-batch-norm");         // batch norms into the weights before them
+  add("fold-pad");                // Pad into the window op behind it
+  add("fold-batch-norm-forward"); // what is left of batch norms into the weights behind them
+  add("cse");                     // equal ops once
+  add("simplify");                // what has become neighbours
+  add("fold");                    // what the rules made constant
+  add("dead-code");               // what nobody needs any more
 
-  // --- compress: a smaller and faster function, and what it costs is measured ---
-  for (const std::string &pass : recipe.rewrites) // forms that suit some hardware better
-    add(pass);
+  // --- compress: a smaller and faster function; what that costs is measured ---
+  if (recipe.compresses())
+    addCompression(*passes, registry, recipe);
 
   // --- lower: towards the machine ---
   passes = &pipeline.lowering;
