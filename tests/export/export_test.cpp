@@ -3,6 +3,7 @@
 #include "backends/reference/ReferenceExecutor.h"
 #include "driver/Compare.h"
 #include "driver/Console.h"
+#include "driver/Load.h"
 #include "driver/NativeExecutor.h"
 #include "driver/NativeTargetModel.h"
 #include "driver/compress/Compress.h"
@@ -12,6 +13,7 @@
 #include "tests/support/SharedData.h"
 
 #include <fmt/format.h>
+#include <random>
 #include <unistd.h>
 
 namespace edgecc::test {
@@ -27,6 +29,31 @@ struct Case {
   // sees a difference of one step.
   double bound;
 };
+
+std::string nameOf(const Case &c) {
+  std::string name = c.model;
+  for (const std::string &part : {c.recipe.quantize, c.recipe.prune})
+    name += part.empty() ? "" : "_" + part;
+  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+  return name;
+}
+
+void PrintTo(const Case &c, std::ostream *out) { *out << nameOf(c); }
+
+int64_t weightsOf(const Module &module) {
+  int64_t count = 0;
+  for (const auto &op : module.main().body.ops())
+    if (op->kind() == OpKind::Param && op->result(0)->rank() >= 2)
+      count += numElements(op->result(0)->dims());
+  return count;
+}
+
+int64_t dequantizesOf(const Module &module) {
+  int64_t count = 0;
+  for (const auto &op : module.main().body.ops())
+    count += op->kind() == OpKind::DequantizeLinear;
+  return count;
+}
 
 // The test sets' inputs and the same with noise: enough for ranges, not for accuracy.
 class Noisy : public DataSource {
@@ -59,6 +86,7 @@ protected:
     inputs_ = real->inputs;
     Noisy samples({real->inputs, random->inputs});
 
+    int64_t parameters = weightsOf(*real->module);
     driver::CompressOptions options;
     options.recipe = c.recipe;
     options.data = &samples;
@@ -67,7 +95,7 @@ protected:
     Registry registry;
     registerBuiltinPasses(registry);
     // A fixed target: what the cost model prefers must not depend on who runs the test.
-    auto target = native::resolveTarget("x86_64-linux-gnu", "");
+    auto target = native::resolveTarget("x86-64", "avx512vnni");
     ASSERT_TRUE(target) << str(target.error());
     driver::NativeTargetModel targetModel(*target);
     driver::NativeExecutor executor({});
@@ -79,6 +107,11 @@ protected:
                                             passOptions, progress);
     ASSERT_TRUE(compressed) << str(compressed.error());
     compressed_ = std::move(compressed->module);
+    // Else there would be nothing to be lost in the export.
+    if (!c.recipe.quantize.empty())
+      EXPECT_GT(dequantizesOf(*compressed_), 0);
+    if (!c.recipe.prune.empty())
+      EXPECT_LT(weightsOf(*compressed_), parameters);
 
     folder_ = fs::temp_directory_path() / fmt::format("edgecc-export-{}", getpid());
     fs::create_directories(folder_);
@@ -146,23 +179,17 @@ CompressionRecipe pruned(const char *fraction, const char *width = "") {
 
 constexpr double kFloat = 1e-4, kSteps = 0.03;
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, Export,
-    testing::Values(Case{"mnist_8", quantized("int8"), kSteps},
-                    Case{"mlperf_resnet8_fp32", quantized("int8"), kSteps},
-                    Case{"mlperf_kws_fp32", quantized("int8"), kSteps},
-                    Case{"mlperf_resnet8_fp32", quantized("w8"), kFloat},
-                    Case{"mlperf_resnet8_fp32", quantized("w4"), kFloat},
-                    Case{"keypoint_classifier", quantized("int16"), kFloat},
-                    Case{"mlperf_resnet8_fp32", pruned("macs:0.3"), kFloat},
-                    Case{"mlperf_resnet8_fp32", pruned("macs:0.3", "int8"), kSteps}),
-    [](const auto &info) {
-      std::string name = info.param.model;
-      for (const std::string &part : {info.param.recipe.quantize, info.param.recipe.prune})
-        name += part.empty() ? "" : "_" + part;
-      std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Models, Export,
+                         testing::Values(Case{"mnist_8", quantized("int8"), kSteps},
+                                         Case{"mlperf_resnet8_fp32", quantized("int8"), kSteps},
+                                         Case{"mlperf_kws_fp32", quantized("int8"), kSteps},
+                                         Case{"mlperf_resnet8_fp32", quantized("w8"), kFloat},
+                                         Case{"mlperf_resnet8_fp32", quantized("w4"), kFloat},
+                                         Case{"keypoint_classifier", quantized("int16"), kFloat},
+                                         Case{"mlperf_resnet8_fp32", pruned("macs:0.3"), kFloat},
+                                         Case{"mlperf_resnet8_fp32", pruned("macs:0.3", "int8"),
+                                              kSteps}),
+                         [](const auto &info) { return nameOf(info.param); });
 
 } // namespace
 } // namespace edgecc::test
