@@ -36,12 +36,14 @@ namespace {
 
 // Above this many estimated instructions a tile is finished by a loop over its rows instead of
 // straight-line code: compile time and code size then do not grow with the tile.
-constexpr int64_t kMaxStraightLine = 400;
+constexpr int64_t kMaxStraightLine = 800;
 
 int64_t instructionsPerVector(const Epilogue &epilogue) {
   int64_t count = 2 + 2 * static_cast<int64_t>(epilogue.addends.size());
   if (epilogue.fused)
-    for (const auto &op : epilogue.fused->region(0).ops())
+    for (const auto &op : epilogue.fused->region(0).ops()) {
+      if (op.get() == epilogue.anchor)
+        continue;
       switch (op->kind()) {
       case OpKind::Yield:
       case OpKind::Add:
@@ -69,6 +71,7 @@ int64_t instructionsPerVector(const Epilogue &epilogue) {
       default:
         count += 30;
       }
+    }
   for (const Access &result : epilogue.results)
     if (result.column() != 1)
       count += 32; // lane by lane
