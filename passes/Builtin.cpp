@@ -46,10 +46,10 @@ void registerBuiltinPasses(Registry &registry) {
        "the same value.",
        foldPad,
        {}});
-  registry.add({"merge-input-normalization",
-                "Folds multiplication by, and where nothing is padded addition of, per-channel "
-                "constants into the convolution behind them.",
-                mergeInputNormalization,
+  registry.add({"fold-batch-norm-forward",
+                "Folds batch norms, and multiplication by or addition of per-channel constants, "
+                "into the layers behind them, through activations, pooling and movement.",
+                foldBatchNormForward,
                 {}});
 
   registerCompressPasses(registry);

@@ -12,7 +12,7 @@ Expected<void> mergeCommonSubexpressions(Module &module, PassContext &context);
 Expected<void> simplify(Module &module, PassContext &context);
 Expected<void> foldBatchNorm(Module &module, PassContext &context);
 Expected<void> foldPad(Module &module, PassContext &context);
-Expected<void> mergeInputNormalization(Module &module, PassContext &context);
+Expected<void> foldBatchNormForward(Module &module, PassContext &context);
 Expected<void> compileImageInput(Module &module, PassContext &context);
 
 // lower/

@@ -68,4 +68,26 @@ std::optional<ChannelAffine> channelAffine(const Op &op, unsigned axis) {
   return std::nullopt;
 }
 
+bool expandBatchNorm(Module &module, Op *op) {
+  auto affine = op->kind() == OpKind::BatchNormalization ? channelAffine(*op, 1) : std::nullopt;
+  if (!affine)
+    return false;
+  Dims dims(op->operand(0)->dims().size() - 1, 1);
+  dims[0] = op->operand(0)->dims()[1];
+  DType dtype = op->result()->type.dtype;
+  Builder builder(module);
+  builder.setInsertionBefore(op);
+  builder.location = op->location;
+  auto constant = [&](const std::vector<double> &values, std::string_view name) {
+    Tensor content(dtype, dims);
+    for (size_t i = 0; i < values.size(); ++i)
+      content.setDouble(static_cast<int64_t>(i), values[i]);
+    return builder.constant(std::move(content), name);
+  };
+  Value *scale = constant(affine->scale, "scale"), *shift = constant(affine->shift, "shift");
+  replaceOp(op,
+            builder.create(OpKind::Add, {builder.create(OpKind::Mul, {affine->x, scale}), shift}));
+  return true;
+}
+
 } // namespace edgecc

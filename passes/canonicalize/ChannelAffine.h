@@ -1,5 +1,4 @@
-// Per-channel affine functions y = scale[c] * x + shift[c] as they appear in models, and the linear
-// ops that can absorb them.
+// Per-channel affine functions y = scale[c] * x + shift[c] as they appear in models.
 #pragma once
 
 #include "passes/Rewrite.h"
@@ -20,5 +19,8 @@ struct ChannelAffine {
 // What `op` does, if it is a BatchNormalization with constant statistics, or a Mul or Add of a
 // floating-point value and a constant that varies along `axis` at most and does not enlarge it.
 std::optional<ChannelAffine> channelAffine(const Op &op, unsigned axis);
+
+// Makes a BatchNormalization with constant statistics x * scale + shift; false for others.
+bool expandBatchNorm(Module &module, Op *op);
 
 } // namespace edgecc

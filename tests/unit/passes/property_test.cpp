@@ -103,7 +103,7 @@ TEST_P(PassProperty, KeepsResults) {
 
 INSTANTIATE_TEST_SUITE_P(All, PassProperty,
                          testing::Values("dead-code", "fold", "simplify", "fold-batch-norm",
-                                         "fold-pad", "merge-input-normalization", "cse",
+                                         "fold-pad", "fold-batch-norm-forward", "cse",
                                          "decompose-recurrent", "lower-quantized", "choose-layout",
                                          "fuse", "plan-memory", "choose-layout,plan-memory",
                                          "fuse,plan-memory", "pipeline"),
