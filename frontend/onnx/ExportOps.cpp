@@ -3,6 +3,8 @@
 #include "frontend/onnx/GraphWriter.h"
 #include "ir/OpDef.h"
 
+#include <algorithm>
+
 namespace edgecc::exporter {
 namespace {
 
@@ -103,9 +105,11 @@ Expected<void> pooling(GraphWriter &w, const Op &op) {
   NodeBuilder node = w.node(op, op.def().name.c_str());
   node.set("kernel_shape", op.ints("kernel"))
       .set("strides", op.ints("strides"))
-      .set("dilations", op.ints("dilations"))
       .set("pads", op.ints("pads"))
       .set("ceil_mode", op.flag("ceil_mode"));
+  // ONNX Runtime fuses quantised average pooling into an op that lacks the attribute.
+  if (std::ranges::any_of(op.ints("dilations"), [](int64_t d) { return d != 1; }))
+    node.set("dilations", op.ints("dilations"));
   if (op.kind() == OpKind::MaxPool)
     node.set("storage_order", op.flag("column_major"));
   if (op.kind() == OpKind::AveragePool)

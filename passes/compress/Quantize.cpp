@@ -44,13 +44,6 @@ constexpr std::array<Choice<DType>, 6> kActivations{{{"u8", DType::U8},
                                                      {"dynamic", DType::U8}}};
 constexpr std::array<Choice<bool>, 2> kWeightAxes{{{"channel", false}, {"tensor", true}}};
 constexpr std::array<Choice<bool>, 2> kBoundaries{{{"float", false}, {"quantized", true}}};
-constexpr std::array<Choice<std::optional<RangeMethod>>, 6> kMethods{
-    {{"", std::nullopt},
-     {"min-max", RangeMethod::MinMax},
-     {"moving-average", RangeMethod::MovingAverage},
-     {"percentile", RangeMethod::Percentile},
-     {"mse", RangeMethod::Mse},
-     {"entropy", RangeMethod::Entropy}}};
 constexpr std::array<Choice<std::optional<WeightRange>>, 3> kWeightRanges{
     {{"", std::nullopt}, {"max", WeightRange::Max}, {"mse", WeightRange::Mse}}};
 
@@ -60,7 +53,11 @@ Expected<QuantizeSettings> settingsOf(const PassContext &context) {
   EDGECC_TRY(activations, choose(context, "activations", kActivations));
   EDGECC_TRY(perTensor, choose(context, "weight-axis", kWeightAxes));
   EDGECC_TRY(boundary, choose(context, "boundary", kBoundaries));
-  EDGECC_TRY(method, choose(context, "method", kMethods));
+  const std::string &methodName = context.options.text("method");
+  std::optional<RangeMethod> method = rangeMethodFromName(methodName);
+  if (!method && !methodName.empty())
+    return error("there is no method '" + methodName + "'", "quantize",
+                 "one of: minmax, moving-average, percentile, mse, entropy");
   EDGECC_TRY(weightRange, choose(context, "weight-range", kWeightRanges));
   out.precision = {weights, activations};
   out.dynamic = context.options.text("activations") == "dynamic";
@@ -86,8 +83,10 @@ Expected<QuantizeSettings> settingsOf(const PassContext &context) {
 Expected<void> quantize(Module &module, PassContext &context) {
   EDGECC_TRY(settings, settingsOf(context));
   std::vector<Note> notes;
-  EDGECC_CHECK(quantizeFunction(module, settings, context.compression, context.target,
-                                context.statistics, notes));
+  static const Compression kNothing;
+  const Compression &known = context.compression ? *context.compression : kNothing;
+  EDGECC_CHECK(quantizeFunction(module, settings, known.calibration, known.precisions,
+                                context.target, context.statistics, notes));
   if (context.compression)
     context.compression->notes.insert(context.compression->notes.end(), notes.begin(), notes.end());
   return {};

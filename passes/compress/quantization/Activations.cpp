@@ -62,6 +62,15 @@ private:
     for (const auto &[op, precision] : precisions_)
       if (precision.activations == DType::I8)
         narrow = DType::I8;
+    for (Value *output : function_.body.yields()) {
+      Value *source = quantizationSource(output);
+      const Op *producer = source->definingOp();
+      if (!settings_.quantizedBoundary || !producer || !part_.ops.contains(producer))
+        continue;
+      auto precision = precisions_.find(producer);
+      wantedOf_[source].insert(
+          {precision == precisions_.end() ? narrow : precision->second.activations, false});
+    }
     for (auto it = ops.rbegin(); it != ops.rend(); ++it) {
       Op *op = it->get();
       if (!part_.ops.contains(op))
@@ -146,16 +155,18 @@ private:
 
   std::optional<Range> rangeOf(const Value *point) const {
     const Observation *observation = calibration_.find(names_.of(*point));
-    if (!observation || observation->samples == 0)
+    RangeMethod method = settings_.method.value_or(calibration_.method);
+    if (!observation || observation->samples == 0 ||
+        (needsHistogram(method) && observation->histograms.empty()))
       return std::nullopt;
     auto wanted = wantedOf_.find(const_cast<Value *>(point));
     unsigned bits = wanted == wantedOf_.end() || wanted->second.empty()
                         ? 8
                         : bitWidth(wanted->second.begin()->dtype);
-    RangeMethod method = settings_.method.value_or(calibration_.method);
     Range whole{0, 0};
     for (size_t c = 0; c < observation->seen.size(); ++c) {
-      Range range = observation->range(method, bits, settings_.symmetric, c);
+      Range range =
+          observation->range(method, bits, settings_.symmetric, c, calibration_.percentile);
       whole.low = std::min(whole.low, range.low);
       whole.high = std::max(whole.high, range.high);
     }
@@ -165,7 +176,8 @@ private:
   Expected<void> findRange(const Value *point) {
     auto range = rangeOf(point);
     if (!range)
-      return error(fmt::format("the range of '{}' is not known", names_.of(*point)),
+      return error(fmt::format("the range of '{}' by the method {} is not known", names_.of(*point),
+                               edgecc::name(settings_.method.value_or(calibration_.method))),
                    point->definingOp() ? nameOfLayer(*point->definingOp()) : "quantize",
                    "run the pass calibrate before (--calibrate DIR), load a calibration that was "
                    "made from this model, or quantise only the weights");

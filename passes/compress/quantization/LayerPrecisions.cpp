@@ -20,7 +20,7 @@ static bool isContraction(const Op &op) {
 }
 
 LayerPrecisions layerPrecisions(const Function &function, const Precision &standard,
-                                const std::map<std::string, Precision, std::less<>> &table) {
+                                const PrecisionTable &table) {
   LayerPrecisions out;
   for (const auto &op : function.body.ops()) {
     if (quantizationRole(*op) != QuantizationRole::Contraction)

@@ -11,6 +11,8 @@ namespace edgecc {
 bool isIntegerActivation(DType dtype); // I8 U8 I16 U16
 bool isIntegerWeight(DType dtype);     // I4 I8 I16
 
+using PrecisionTable = std::map<std::string, Precision, std::less<>>; // by nameOfLayer()
+
 // By contraction; those that compute in floating point on float weights have no entry.
 using LayerPrecisions = std::map<const Op *, Precision>;
 
@@ -18,7 +20,7 @@ using LayerPrecisions = std::map<const Op *, Precision>;
 // nothing. A table that names layers that do not exist is not an error: pruning may have removed
 // them.
 LayerPrecisions layerPrecisions(const Function &function, const Precision &standard,
-                                const std::map<std::string, Precision, std::less<>> &table);
+                                const PrecisionTable &table);
 
 // Takes away the layers with integer activations that the target's cost model expects to be slower
 // than in floating point, with the conversions at their borders; adds a note for each.

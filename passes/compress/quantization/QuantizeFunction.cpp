@@ -99,13 +99,11 @@ std::vector<Op *> dynamicLayers(const Function &function, LayerPrecisions &preci
 } // namespace
 
 Expected<void> quantizeFunction(Module &module, const QuantizeSettings &settings,
-                                const Compression *compression, const TargetModel *target,
-                                Statistics &statistics, std::vector<Note> &notes) {
+                                const Calibration &calibration, const PrecisionTable &table,
+                                const TargetModel *target, Statistics &statistics,
+                                std::vector<Note> &notes) {
   Function &function = module.main();
-  static const std::map<std::string, Precision, std::less<>> kNoTable;
-  static const Calibration kNoCalibration;
-  LayerPrecisions precisions = layerPrecisions(function, settings.precision,
-                                               compression ? compression->precisions : kNoTable);
+  LayerPrecisions precisions = layerPrecisions(function, settings.precision, table);
   bool isStatic = !settings.dynamic && std::ranges::any_of(precisions, [](const auto &entry) {
     return isIntegerActivation(entry.second.activations);
   });
@@ -113,9 +111,8 @@ Expected<void> quantizeFunction(Module &module, const QuantizeSettings &settings
     if (settings.onlyIfFaster && target)
       dropSlowLayers(function, *target, precisions, notes);
     noteFloatOps(function, precisions, notes);
-    EDGECC_TRY(values,
-               quantizeActivations(module, function, precisions, settings.activations,
-                                   compression ? compression->calibration : kNoCalibration));
+    EDGECC_TRY(values, quantizeActivations(module, function, precisions, settings.activations,
+                                           calibration));
     statistics.add("values quantised", values);
   }
   std::vector<Op *> dynamic;

@@ -19,10 +19,11 @@ struct QuantizeSettings {
   bool onlyIfFaster = true; // asks the target's cost model
 };
 
-// Quantises the module's first function. `compression` gives calibration and precisions; null if
-// there are none. `target` may be null. Adds to `notes`.
+// Quantises the module's first function. `table` has the precisions of layers by name. `target` may
+// be null. Adds to `notes`.
 Expected<void> quantizeFunction(Module &module, const QuantizeSettings &settings,
-                                const Compression *compression, const TargetModel *target,
-                                Statistics &statistics, std::vector<Note> &notes);
+                                const Calibration &calibration, const PrecisionTable &table,
+                                const TargetModel *target, Statistics &statistics,
+                                std::vector<Note> &notes);
 
 } // namespace edgecc
