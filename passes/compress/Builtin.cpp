@@ -12,8 +12,18 @@ void registerCompressPasses(Registry &registry) {
                 {}});
 
   // batch norms and channels
+  registry.add({"remove-dead-channels",
+                "Moves constant channels into the biases behind them and removes the channels that "
+                "nothing reads.",
+                removeDeadChannels,
+                {}});
 
   // rewrites
+  registry.add({"transposed-conv-to-pixel-shuffle",
+                "Turns transposed convolutions into convolutions whose output channels a pixel "
+                "shuffle interleaves.",
+                transposedConvToPixelShuffle,
+                {}});
 
   // pruning
 

@@ -10,8 +10,10 @@ namespace edgecc {
 Expected<void> keepOriginal(Module &module, PassContext &context);
 
 // batch norms and channels
+Expected<void> removeDeadChannels(Module &module, PassContext &context);
 
 // rewrites
+Expected<void> transposedConvToPixelShuffle(Module &module, PassContext &context);
 
 // pruning
 
