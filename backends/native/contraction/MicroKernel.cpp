@@ -95,6 +95,17 @@ private:
       columns.push_back(loadColumns(e_, product,
                                     advance(b, part.firstColumn * product.groupBytesB()),
                                     part.lanes, kernel_.columnsPadded ? part.lanes : part.active));
+    for (unsigned k = 0; k < product.steps(); ++k)
+      multiplyStep(k, advance(a, k * product.stepBytesA()), columns, sums);
+    return sums;
+  }
+
+  void multiplyStep(unsigned k, llvm::Value *a, const std::vector<llvm::Value *> &groups,
+                    std::vector<llvm::Value *> &sums) {
+    const Product &product = kernel_.product;
+    std::vector<llvm::Value *> columns;
+    for (size_t p = 0; p < groups.size(); ++p)
+      columns.push_back(columnsOfStep(e_, product, groups[p], k, kernel_.parts[p].lanes));
     size_t i = 0;
     for (int64_t row : kernel_.rows) {
       // One load for each width; a repeated load of the same address is merged later.
@@ -105,7 +116,6 @@ private:
         sums[i] = multiplyAccumulate(e_, product, splat, columns[p], sums[i], lanes);
       }
     }
-    return sums;
   }
 
   llvm::Value *advance(llvm::Value *pointer, int64_t bytes) {

@@ -5,6 +5,28 @@
 namespace edgecc::native {
 
 static bool isByte(DType type) { return type == DType::I8 || type == DType::U8; }
+static bool isByteOrNibble(DType type) { return isInteger(type) && bitWidth(type) <= 8; }
+
+static bool allBetween(const Tensor &tensor, int64_t low, int64_t high) {
+  for (int64_t i = 0; i < tensor.elements(); ++i)
+    if (tensor.asInt(i) < low || tensor.asInt(i) > high)
+      return false;
+  return true;
+}
+
+Product floatProduct(DType left, const Tensor *right, bool even) {
+  Product product = Product::plain(left == DType::F64 ? DType::F64 : DType::F32);
+  if (!right || product.accumulator != DType::F32)
+    return product;
+  DType type = right->dtype();
+  if (isSubByte(type) && even && allBetween(*right, -8, 7))
+    return product.ofNibbles();
+  if (isSubByte(type))
+    product.b = DType::I8;
+  else if (Product::convertsColumns(type))
+    product.b = type;
+  return product;
+}
 
 static Dims integersOf(const Tensor &tensor) {
   Dims out;
@@ -25,24 +47,44 @@ Expected<NarrowPlan> planNarrow(const NarrowOperands &in, const NativeTarget &ta
   if (rightZero)
     plan.rightZeros = integersOf(*rightZero);
 
-  // Dot products of bytes want a right operand that is symmetric about zero as i8.
+  // Dot products of bytes want a right operand that is symmetric about zero as i8; nibbles minus
+  // their zero point fit in any case.
   int64_t symmetric = in.right == DType::U8 ? 128 : 0;
   bool isSymmetric = rightZero ? std::all_of(plan.rightZeros.begin(), plan.rightZeros.end(),
                                              [&](int64_t z) { return z == symmetric; })
                                : symmetric == 0;
-  if (target.dot8 && in.rightConstant && isByte(in.left) && isByte(in.right) && isSymmetric &&
-      !plan.leftZeroAtRunTime && !plan.rightZeroAtRunTime) {
+  isSymmetric = isSymmetric || isSubByte(in.right);
+  if (target.dot8 && in.rightConstant && isByte(in.left) && isByteOrNibble(in.right) &&
+      isSymmetric && !plan.leftZeroAtRunTime && !plan.rightZeroAtRunTime) {
     plan.product = Product::dot8(target);
+    bool isSigned4 =
+        in.right == DType::I4 && std::all_of(plan.rightZeros.begin(), plan.rightZeros.end(),
+                                             [](int64_t z) { return z == 0; });
+    bool isShifted4 = in.right == DType::U4 && rightZero &&
+                      std::all_of(plan.rightZeros.begin(), plan.rightZeros.end(),
+                                  [](int64_t z) { return z == 8; });
+    if (isSigned4 || isShifted4)
+      plan.product = plan.product.ofNibbles();
     if (in.left != plan.product.a)
       plan.leftShift = in.left == DType::I8 ? 128 : -128;
     plan.leftPadding = zero + plan.leftShift;
     plan.leftCorrection = zero + plan.leftShift;
     return plan;
   }
+  // 16-bit elements as signed ones, with the rest of the zero point corrected afterwards.
+  bool isSmall = isByteOrNibble(in.right) || (in.right == DType::I16 && plan.rightZeros.empty());
+  int64_t shift = in.left == DType::U16 ? -32768 : 0;
+  if (bitWidth(in.left) == 16 && isSmall && !plan.leftZeroAtRunTime && !plan.rightZeroAtRunTime &&
+      (in.rightConstant || zero + shift == 0)) {
+    plan.product = Product::wide16(target);
+    plan.leftShift = shift;
+    plan.leftPadding = plan.leftCorrection = zero + shift;
+    return plan;
+  }
   plan.leftShift = -zero;
   // Differences of bytes have nine bits, those of 16-bit elements seventeen.
-  plan.product =
-      isByte(in.left) && isByte(in.right) ? Product::wide16(target) : Product::plain(DType::I32);
+  plan.product = isByte(in.left) && isByteOrNibble(in.right) ? Product::wide16(target)
+                                                             : Product::plain(DType::I32);
   return plan;
 }
 

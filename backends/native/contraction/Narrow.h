@@ -25,6 +25,10 @@ struct NarrowPlan {
   int64_t leftCorrection = 0;
 };
 
+// A product in f32 with a right operand of `right`, which is converted when it is packed or, if it
+// is constant and narrower, in registers. `even`: the reduction has runs of even length.
+Product floatProduct(DType left, const Tensor *right, bool even);
+
 Expected<NarrowPlan> planNarrow(const NarrowOperands &operands, const NativeTarget &target,
                                 const std::string &location);
 

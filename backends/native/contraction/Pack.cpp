@@ -1,5 +1,6 @@
 #include "backends/native/contraction/Pack.h"
 
+#include <cassert>
 #include <cstring>
 
 namespace edgecc::native {
@@ -42,6 +43,30 @@ std::vector<std::byte> pack(const Contraction &c, const Schedule &s, const Const
   return out;
 }
 
+// Elements plus 8, two to a byte; see Product::nibbles.
+template <class Fn>
+std::vector<std::byte> packNibbles(const Contraction &c, const Schedule &s,
+                                   const ConstantColumns &source, Fn read) {
+  int64_t matrixBytes = packedBytes(c, s), group = c.product.group, half = group / 2;
+  std::vector<std::byte> out(static_cast<size_t>(matrixBytes) * source.matrices.size(),
+                             std::byte{0x88});
+  for (size_t m = 0; m < source.matrices.size(); ++m) {
+    std::byte *matrix = out.data() + m * static_cast<size_t>(matrixBytes);
+    forEachPlace(c, s, [&](int64_t k, int64_t column, int64_t to) {
+      int64_t from =
+          source.matrices[m] + source.k[static_cast<size_t>(k)] + column * source.columnStride;
+      int64_t value = read(from, static_cast<int64_t>(m) * c.columns + column) + 8;
+      assert(value >= 0 && value < 16);
+      int64_t element = to % group;
+      std::byte &byte = matrix[to / group * half + element % half];
+      auto nibble = static_cast<std::byte>(value);
+      byte = element < half ? (byte & std::byte{0xf0}) | nibble
+                            : (byte & std::byte{0x0f}) | (nibble << 4);
+    });
+  }
+  return out;
+}
+
 } // namespace
 
 std::vector<std::byte> packColumns(const Contraction &c, const Schedule &s,
@@ -55,7 +80,15 @@ std::vector<std::byte> packColumns(const Contraction &c, const Schedule &s,
     return value -
            source.zeroPoints[source.zeroPoints.size() == 1 ? 0 : static_cast<size_t>(column)];
   };
+  if (c.product.nibbles)
+    return packNibbles(c, s, source, integer);
   switch (c.product.b) {
+  case DType::F16:
+  case DType::BF16: {
+    auto bits = tensor.data<uint16_t>();
+    return pack<uint16_t>(
+        c, s, source, [bits](int64_t from, int64_t) { return bits[static_cast<size_t>(from)]; });
+  }
   case DType::F32:
     if (tensor.dtype() == DType::F32) {
       auto data = tensor.data<float>();

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <numeric>
+#include <utility>
 
 namespace edgecc::native {
 
@@ -23,7 +24,11 @@ public:
     setExtents();
     setLeft();
     setRight();
+    // Planar kernels broadcast their few weights, which are then as wide as the sums.
+    Product narrow = std::exchange(c_.product, wideColumns(c_.product));
     bool planar = prefersPlanar(c_, context->target);
+    if (!planar)
+      c_.product = narrow;
     setAxes(planar);
     EDGECC_TRY(finished, epilogue(axes_, c_.outer.size() + 3));
     c_.epilogue = std::move(finished);
@@ -46,10 +51,14 @@ public:
   }
 
 private:
+  static Product wideColumns(const Product &product) {
+    return product.kind == Product::Kind::Plain ? Product::plain(product.accumulator) : product;
+  }
+
   Expected<void> chooseProduct() {
     DType type = x_.type.dtype;
     if (isFloat(type)) {
-      c_.product = Product::plain(type == DType::F64 ? DType::F64 : DType::F32);
+      c_.product = floatProduct(type, constant_, shape_.channels % 2 == 0);
       return {};
     }
     EDGECC_TRY(plan, planNarrow({type, w_.type.dtype, operand(3), operand(4), constant_ != nullptr},
@@ -182,30 +191,29 @@ private:
     extend(c_.left.channels, c_.right.channelStride);
   }
 
-  // -leftCorrection * sum_k w[k][column], in i32 as the accumulators, and the bias if constant.
+  // -leftCorrection * sum_k w[k][column], in i32 as the accumulators, and the bias if constant; for
+  // each packed matrix.
   void addCorrection() {
     std::vector<int32_t> sums;
     const Tensor *bias = constantOf(operand(2));
-    for (int64_t group = 0; group < shape_.groups; ++group)
+    auto matricesOfGroup = columns_.matrices.size() / static_cast<size_t>(shape_.groups);
+    for (size_t m = 0; m < columns_.matrices.size(); ++m)
       for (int64_t column = 0; column < shape_.columns; ++column) {
-        int64_t sum = 0;
-        size_t index = static_cast<size_t>(group * shape_.columns + column);
-        int64_t zero = narrow_.rightZeros.empty()       ? 0
-                       : narrow_.rightZeros.size() == 1 ? narrow_.rightZeros[0]
-                                                        : narrow_.rightZeros[index];
+        auto group = static_cast<int64_t>(m / matricesOfGroup);
+        auto index = static_cast<size_t>(group * shape_.columns + column);
+        const Dims &zeros = narrow_.rightZeros;
+        int64_t sum = 0, zero = zeros.empty() ? 0 : zeros[zeros.size() == 1 ? 0 : index];
         for (int64_t k : columns_.k)
-          sum += constant_->asInt(columns_.matrices[static_cast<size_t>(group)] + k +
-                                  column * columns_.columnStride) -
-                 zero;
+          sum += constant_->asInt(columns_.matrices[m] + k + column * columns_.columnStride) - zero;
         sum *= -narrow_.leftCorrection;
         if (bias)
           sum += bias->asInt(bias->elements() == 1 ? 0 : static_cast<int64_t>(index));
         sums.push_back(static_cast<int32_t>(sum));
       }
-    Access access{addWeights(std::as_bytes(std::span(sums))), DType::I32,
-                  Dims(c_.outer.size() + 3, 0)};
-    access.strides[1] = shape_.columns;
-    access.strides.back() = 1;
+    Access access{addWeights(std::as_bytes(std::span(sums))), DType::I32, c_.right.outer};
+    for (int64_t &stride : access.strides)
+      stride *= shape_.columns;
+    access.strides.insert(access.strides.end(), {0, 0, 1});
     c_.epilogue.addends.insert(c_.epilogue.addends.begin(), {access});
   }
 

@@ -1,6 +1,9 @@
 #include "backends/native/contraction/Depthwise.h"
+#include "backends/native/contraction/DepthwiseDot.h"
 #include "backends/native/contraction/Narrow.h"
 #include "backends/native/contraction/PlanConv.h"
+
+#include <algorithm>
 
 namespace edgecc::native {
 
@@ -19,7 +22,7 @@ bool isDepthwise(const Op &op) {
   if (zero && !constantOf(zero))
     return false;
   DType type = x.type.dtype;
-  if (isInteger(type) && (bitWidth(type) != 8 || bitWidth(w.type.dtype) != 8))
+  if (isInteger(type) && (bitWidth(type) > 16 || bitWidth(w.type.dtype) > 8))
     return false;
   return x.dims()[1] > 1 && stridesOf(x)[1] == 1;
 }
@@ -46,6 +49,8 @@ public:
     setAxes();
     EDGECC_TRY(finished, epilogue(axes_, d_.outer.size() + 3));
     d_.epilogue = std::move(finished);
+    if (planDot())
+      return {};
     if (const Value *bias = operand(2))
       d_.epilogue.addends.push_back({access(*bias, axes_, d_.outer.size() + 3, 1)});
     DepthwiseSchedule schedule = scheduleOf(d_, context->target);
@@ -78,13 +83,74 @@ private:
       return error("a zero point for each row of the left operand", op.location);
     // Differences of bytes fit in 16 bits, in which x86-64 multiplies fastest.
     d_.product = Product::wide16(context->target);
-    if (d_.product.kind != Product::Kind::Pair16)
+    if (d_.product.kind != Product::Kind::Pair16 || bitWidth(left.dtype) > 8)
       d_.product = Product::plain(DType::I32);
     if (const Tensor *constant = constantOf(zero))
       left.shift = -constant->asInt(0);
     else if (zero)
       left.zeroPointArg = static_cast<int>(addArg(*zero));
     return {};
+  }
+
+  // Plans the kernel with dot products where it is possible.
+  bool planDot() {
+    if (!isInteger(d_.left.dtype))
+      return false;
+    auto narrow = planNarrow({d_.left.dtype, w_.type.dtype, operand(3), operand(4), true},
+                             context->target, op.location);
+    Contraction c;
+    c.name = d_.name;
+    c.outer = d_.outer;
+    c.rowsY = d_.rowsY;
+    c.rowsX = d_.rowsX;
+    c.columns = d_.channels;
+    c.left = d_.left;
+    if (!narrow)
+      return false;
+    c.product = narrow->product;
+    if (!canUseDot(c, context->target))
+      return false;
+    c.left.channels = d_.channels;
+    c.left.channelStride = 1;
+    c.left.shift = narrow->leftShift;
+    c.left.padding = narrow->leftPadding;
+    c.left.zeroPointArg = -1;
+    c.epilogue = std::move(d_.epilogue);
+    int64_t tapsX = c.left.windows.back().taps;
+    auto read = [&](int64_t channel, int64_t y, int64_t x) {
+      return static_cast<int64_t>(filterElement(channel, y * tapsX + x));
+    };
+    addBiasAndCorrection(c, narrow->leftCorrection, read);
+    DotDepthwiseSchedule schedule = dotScheduleOf(c, context->target);
+    c.right.arg = addWeights(packDotFilters(c, schedule, read));
+    context->kernels.push_back(
+        dotDepthwiseKernel(std::move(c), std::move(schedule), std::move(args)));
+    return true;
+  }
+
+  // bias - leftCorrection * sum of the filter, in i32 as the accumulators.
+  void addBiasAndCorrection(Contraction &c, int64_t leftCorrection,
+                            const std::function<int64_t(int64_t, int64_t, int64_t)> &read) {
+    const Value *bias = operand(2);
+    const Tensor *constant = constantOf(bias);
+    if (bias && !constant)
+      c.epilogue.addends.push_back({access(*bias, axes_, d_.outer.size() + 3, 1)});
+    std::vector<int32_t> sums;
+    for (int64_t channel = 0; channel < c.columns; ++channel) {
+      int64_t sum = 0;
+      for (int64_t y = 0; y < c.left.windows[0].taps; ++y)
+        for (int64_t x = 0; x < c.left.windows[1].taps; ++x)
+          sum -= leftCorrection * read(channel, y, x);
+      if (constant)
+        sum += constant->asInt(constant->elements() == 1 ? 0 : channel);
+      sums.push_back(static_cast<int32_t>(sum));
+    }
+    if (std::ranges::all_of(sums, [](int32_t sum) { return sum == 0; }))
+      return;
+    Access access{addWeights(std::as_bytes(std::span(sums))), DType::I32,
+                  Dims(c.outer.size() + 3, 0)};
+    access.strides.back() = 1;
+    c.epilogue.addends.push_back({access});
   }
 
   // Iteration axes: n, outer spatial axes, y, x, channel.

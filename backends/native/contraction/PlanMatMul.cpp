@@ -65,7 +65,7 @@ private:
     DType type = a_.value->type.dtype, other = b_.value->type.dtype;
     bool narrow = isInteger(type) && bitWidth(type) < 32;
     if (isFloat(type)) {
-      c_.product = Product::plain(type == DType::F64 ? DType::F64 : DType::F32);
+      c_.product = floatProduct(type, constant_, a_.columns % 2 == 0);
     } else if (isGemm_ || !narrow) {
       c_.product = Product::plain(narrow ? DType::I32 : type);
     } else {

@@ -1,4 +1,5 @@
 #include "backends/native/contraction/Product.h"
+#include "backends/native/contraction/Convert.h"
 
 #include <llvm/IR/IntrinsicsAArch64.h>
 #include <llvm/IR/IntrinsicsX86.h>
@@ -19,26 +20,41 @@ Product Product::wide16(const NativeTarget &target) {
   return {Kind::Wide16, DType::I16, DType::I16, DType::I32, 1};
 }
 
+Product Product::ofNibbles() const {
+  Product out = *this;
+  out.b = DType::I8;
+  out.group *= 2;
+  out.nibbles = true;
+  return out;
+}
+
+bool Product::convertsColumns(DType type) {
+  return type == DType::I8 || type == DType::I16 || type == DType::F16 || type == DType::BF16;
+}
+
 std::string Product::str() const {
   static const char *const names[] = {"plain", "dot8", "pair16", "wide16"};
   return std::string(names[static_cast<int>(kind)]) + ":" + std::string(edgecc::name(a)) + "*" +
-         std::string(edgecc::name(b)) + ">" + std::string(edgecc::name(accumulator));
+         std::string(edgecc::name(b)) + (nibbles ? "/2>" : ">") +
+         std::string(edgecc::name(accumulator));
 }
 
 llvm::Value *loadSplatGroup(KernelEmitter &e, const Product &product, llvm::Value *pointer,
                             unsigned lanes) {
-  if (product.group == 1) {
+  if (product.group == product.steps()) {
     llvm::Value *scalar = e.load(product.a, pointer);
     if (product.kind == Product::Kind::Wide16)
       scalar = e.b.CreateSExt(scalar, e.b.getInt32Ty());
     return e.splat(scalar, lanes);
   }
-  assert(product.groupBytesA() == 4);
+  assert(product.stepBytesA() == 4);
   return e.splat(e.b.CreateAlignedLoad(e.b.getInt32Ty(), pointer, Align(1)), lanes);
 }
 
 llvm::Value *loadColumns(KernelEmitter &e, const Product &product, llvm::Value *pointer,
                          unsigned lanes, unsigned active) {
+  if (product.groupBytesB() < 4 && product.kind == Product::Kind::Plain)
+    return loadElements(e, product.b, pointer, lanes, active);
   if (product.group == 1) {
     llvm::Value *vector = e.load(product.b, pointer, lanes, active);
     if (product.kind == Product::Kind::Wide16)
@@ -47,6 +63,28 @@ llvm::Value *loadColumns(KernelEmitter &e, const Product &product, llvm::Value *
   }
   assert(active == lanes && "grouped columns are packed, hence padded");
   return e.b.CreateAlignedLoad(e.vectorType(DType::I32, lanes), pointer, Align(4));
+}
+
+llvm::Value *columnsOfStep(KernelEmitter &e, const Product &product, llvm::Value *columns,
+                           unsigned step, unsigned lanes) {
+  bool converts = product.kind == Product::Kind::Plain && product.b != product.accumulator;
+  if (!product.nibbles)
+    return converts ? convertElements(e, columns, product.b, product.accumulator, lanes) : columns;
+  llvm::Type *words = e.vectorType(DType::I32, lanes);
+  auto constant = [&](uint64_t value) { return ConstantInt::get(words, value); };
+  bool isPlain = product.kind == Product::Kind::Plain;
+  llvm::Value *bits = isPlain ? e.b.CreateZExt(columns, words) : columns;
+  if (step == 1)
+    bits = e.b.CreateLShr(bits, 4);
+  if (isPlain) {
+    if (step == 0)
+      bits = e.b.CreateAnd(bits, constant(0xf));
+    bits = e.b.CreateSub(bits, constant(8));
+    return convertElements(e, bits, DType::I32, product.accumulator, lanes);
+  }
+  llvm::Type *bytes = e.vectorType(DType::I8, 4 * lanes);
+  bits = e.b.CreateBitCast(e.b.CreateAnd(bits, constant(0x0f0f0f0f)), bytes);
+  return e.b.CreateBitCast(e.b.CreateSub(bits, ConstantInt::get(bytes, 8)), words);
 }
 
 static Intrinsic::ID pick(unsigned lanes, Intrinsic::ID four, Intrinsic::ID eight,

@@ -16,9 +16,13 @@ struct Product {
   };
   Kind kind = Kind::Plain;
   DType a = DType::F32; // element type of the left operand as the micro-kernel reads it
-  DType b = DType::F32; // of the packed right operand
+  // Of the packed right operand. Plain products in f32 convert narrower elements in registers.
+  DType b = DType::F32;
   DType accumulator = DType::F32;
   unsigned group = 1;
+  // The packed right operand holds two elements, each plus 8, in a byte: in the low nibbles the
+  // first half of a group, in the high ones the second half. A group is then two steps.
+  bool nibbles = false;
 
   static Product plain(DType type) { return {Kind::Plain, type, type, type, 1}; }
   static Product dot8(const NativeTarget &target);
@@ -27,19 +31,31 @@ struct Product {
   int64_t accumulatorBytes() const { return bitWidth(accumulator) / 8; }
   // Bytes of one group of the left operand, or of one lane of the right one.
   int64_t groupBytesA() const { return group * (bitWidth(a) / 8); }
-  int64_t groupBytesB() const { return group * (bitWidth(b) / 8); }
+  int64_t groupBytesB() const { return group * (bitWidth(b) / 8) / steps(); }
+  // Multiply-accumulates for each group.
+  unsigned steps() const { return nibbles ? 2 : 1; }
+  int64_t stepBytesA() const { return groupBytesA() / steps(); }
+
+  // The same product of 4-bit right operands.
+  Product ofNibbles() const;
+  // Whether loadColumns reads a right operand of `type`, in a product that is Plain in f32.
+  static bool convertsColumns(DType type);
   std::string str() const;
 };
 
-// `group` elements at `pointer`, repeated in all lanes.
+// The elements of one step at `pointer`, repeated in all lanes.
 llvm::Value *loadSplatGroup(KernelEmitter &e, const Product &product, llvm::Value *pointer,
                             unsigned lanes);
 
-// The right operand of `lanes` columns, of which the first `active` may be read.
+// The right operand of `lanes` columns, of which the first `active` may be read, for one group.
 llvm::Value *loadColumns(KernelEmitter &e, const Product &product, llvm::Value *pointer,
                          unsigned lanes, unsigned active);
 
-// accumulator + a * b.
+// The part of it that `step` multiplies with.
+llvm::Value *columnsOfStep(KernelEmitter &e, const Product &product, llvm::Value *columns,
+                           unsigned step, unsigned lanes);
+
+// accumulator + a * b, for one step.
 llvm::Value *multiplyAccumulate(KernelEmitter &e, const Product &product, llvm::Value *a,
                                 llvm::Value *b, llvm::Value *accumulator, unsigned lanes);
 

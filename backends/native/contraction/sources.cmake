@@ -1,6 +1,7 @@
 list(APPEND NATIVE_SOURCES
   contraction/Convert.cpp
   contraction/Depthwise.cpp
+  contraction/DepthwiseDot.cpp
   contraction/Direct.cpp
   contraction/Epilogue.cpp
   contraction/Gather.cpp

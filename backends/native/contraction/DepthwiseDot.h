@@ -1,0 +1,37 @@
+// Depthwise convolution of bytes on machines with a four-way dot product: the four elements of a
+// group are neighbouring lines of one channel, woven together in registers. A woven group of lines
+// serves several lines of results, by filters that are shifted against each other.
+#pragma once
+
+#include "backends/native/contraction/Direct.h"
+
+namespace edgecc::native {
+
+struct DotDepthwiseSchedule {
+  unsigned lanes = 4; // sums of a vector; a whole block has four vectors of channels
+  int64_t groups = 1; // of four lines that a filter covers
+  int64_t shifts = 1; // lines of results that share them
+  int64_t tileX = 1;  // results of a line that are summed at once
+  int64_t blockY = 1; // lines of a work unit
+  int64_t stagedBytes = 0, tileBytes = 0; // parts of the scratch
+
+  int64_t unitsY(const Contraction &c) const { return (c.rowsY + blockY - 1) / blockY; }
+  int64_t units(const Contraction &c) const;
+};
+
+// Whether `c`, whose columns are its channels (right.arg: the packed filters), can be computed so:
+// an 8-bit dot product and a filter of at least three lines.
+bool canUseDot(const Contraction &c, const NativeTarget &target);
+
+DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &target);
+
+// [channel block][tap along x][shift][group][channel of the block][line of the group].
+// `read(channel, y, x)` yields the filter's element.
+std::vector<std::byte>
+packDotFilters(const Contraction &c, const DotDepthwiseSchedule &s,
+               const std::function<int64_t(int64_t, int64_t, int64_t)> &read);
+
+Kernel dotDepthwiseKernel(Contraction c, DotDepthwiseSchedule schedule,
+                          std::vector<KernelArg> args);
+
+} // namespace edgecc::native
