@@ -2,6 +2,7 @@
 #include "driver/Arguments.h"
 #include "driver/Console.h"
 #include "driver/Load.h"
+#include "driver/commands/InspectCalibration.h"
 #include "frontend/io/MappedFile.h"
 #include "frontend/onnx/ModelInfo.h"
 #include "ir/Text.h"
@@ -188,13 +189,26 @@ void printText(const json &j) {
 } // namespace
 
 int inspectCommand(int argc, char **argv) {
-  CLI::App app("Shows what an ONNX model, a text IR file or a blob holds.", "edgecc inspect");
-  std::string file;
+  CLI::App app("Shows what an ONNX model, a text IR file, a blob or a calibration table holds.",
+               "edgecc inspect");
+  std::string file, calibration;
   bool asJson = false;
-  app.add_option("file", file, "ONNX model, text IR or blob")->type_name("FILE")->required();
+  app.add_option("file", file, "ONNX model, text IR or blob")->type_name("FILE");
+  app.add_option("--calibration", calibration,
+                 "show a table that the pass calibrate saved: ranges and histograms")
+      ->type_name("FILE");
   app.add_flag("--json", asJson, "print JSON with every detail");
   if (auto exit = parseArguments(app, argc, argv))
     return *exit;
+  if (file.empty() == calibration.empty())
+    return report({{"give one file to show", "edgecc inspect", "see edgecc inspect --help"}});
+  if (!calibration.empty()) {
+    auto table = Calibration::load(calibration);
+    if (!table)
+      return report(table.error());
+    fmt::print("{}", describe(*table));
+    return kSuccess;
+  }
   auto kind = detectFile(file);
   if (!kind)
     return report(kind.error());

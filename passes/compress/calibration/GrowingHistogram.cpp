@@ -30,6 +30,7 @@ void GrowingHistogram::cover(float low, float high) {
   auto first = static_cast<int32_t>(binAt(low_, exponent));
   if (exponent == exponent_ && first == first_)
     return;
+  flush();
   std::vector<uint64_t> counts(counts_.size());
   int shift = std::min(exponent - exponent_, 31);
   for (size_t i = 0; i < counts_.size(); ++i)
@@ -45,8 +46,9 @@ void GrowingHistogram::cover(float low, float high) {
 void GrowingHistogram::add(std::span<const float> values) {
   // Clearing and adding up the partial counts below pays for long runs only.
   if (values.size() < 2 * counts_.size()) {
+    expect(values.size());
     for (float value : values)
-      add(value);
+      ++recent_[static_cast<size_t>(binOf(value, inverse_) - first_)];
     return;
   }
   constexpr size_t kLongest = size_t{1} << 24; // counts in 32 bits
@@ -68,25 +70,72 @@ void GrowingHistogram::addLarge(std::span<const float> values) {
   for (; at + kBlock <= values.size(); at += kBlock) {
     const float *block = values.data() + at;
     for (size_t i = 0; i < kBlock; ++i)
-      index[i] = binOf(block[i]) - first_;
+      index[i] = binOf(block[i], inverse_) - first_;
     for (size_t i = 0; i < kBlock; i += kWays)
       for (size_t way = 0; way < kWays; ++way)
         ++ways[way][index[i + way]];
   }
   for (; at < values.size(); ++at)
-    ++ways[0][binOf(values[at]) - first_];
+    ++ways[0][binOf(values[at], inverse_) - first_];
   for (size_t i = 0; i < bins; ++i)
     for (size_t way = 0; way < kWays; ++way)
       counts_[i] += ways[way][i];
 }
 
+void GrowingHistogram::expect(uint64_t values) {
+  if (pending_ + values > UINT32_MAX)
+    flush();
+  pending_ += values;
+}
+
+void GrowingHistogram::flush() {
+  for (size_t i = 0; i < counts_.size(); ++i)
+    counts_[i] += recent_[i];
+  std::ranges::fill(recent_, 0);
+  pending_ = 0;
+}
+
+// A few histograms at a time over all rows: their counts stay in the cache.
+void GrowingHistogram::addRows(std::span<GrowingHistogram> histograms,
+                               std::span<const float> values) {
+  constexpr size_t kBlock = 8;
+  size_t columns = histograms.size();
+  assert(values.size() / columns <= UINT32_MAX);
+  for (size_t begin = 0; begin < columns; begin += kBlock) {
+    size_t width = std::min(kBlock, columns - begin);
+    std::array<float, kBlock> inverse{};
+    std::array<int32_t, kBlock> first{}, index;
+    std::array<uint32_t *, kBlock> counts;
+    for (size_t i = 0; i < width; ++i) {
+      GrowingHistogram &histogram = histograms[begin + i];
+      inverse[i] = histogram.inverse_;
+      first[i] = histogram.first_;
+      counts[i] = histogram.recent_.data();
+      histogram.expect(values.size() / columns);
+    }
+    if (width < kBlock) {
+      for (size_t at = begin; at < values.size(); at += columns)
+        for (size_t i = 0; i < width; ++i)
+          ++counts[i][binOf(values[at + i], inverse[i]) - first[i]];
+      continue;
+    }
+    for (size_t at = begin; at < values.size(); at += columns) {
+      for (size_t i = 0; i < kBlock; ++i)
+        index[i] = binOf(values[at + i], inverse[i]) - first[i];
+      for (size_t i = 0; i < kBlock; ++i)
+        ++counts[i][index[i]];
+    }
+  }
+}
+
 Histogram GrowingHistogram::histogram() const {
   int64_t low = binAt(low_, exponent_), high = binAt(high_, exponent_);
-  auto begin = counts_.begin() + static_cast<ptrdiff_t>(low - first_);
+  auto begin = static_cast<size_t>(low - first_), size = static_cast<size_t>(high - low + 1);
   Histogram out;
   out.range = {std::ldexp(static_cast<double>(low), exponent_),
                std::ldexp(static_cast<double>(high + 1), exponent_)};
-  out.counts.assign(begin, begin + static_cast<ptrdiff_t>(high - low + 1));
+  for (size_t i = begin; i < begin + size; ++i)
+    out.counts.push_back(counts_[i] + recent_[i]);
   return out;
 }
 

@@ -12,26 +12,28 @@ namespace edgecc {
 // over all values: the least k for which zero and all values fit, whatever the order they came in.
 class GrowingHistogram {
 public:
-  explicit GrowingHistogram(unsigned bins) : counts_(bins) {}
+  explicit GrowingHistogram(unsigned bins) : counts_(bins), recent_(bins) {}
 
   // Widens the window so that it holds zero and [low, high]. Both are finite.
   void cover(float low, float high);
 
   // Counts values, which must lie in what is covered.
   void add(std::span<const float> values);
-  // The same one by one.
-  void add(float value) { ++counts_[static_cast<size_t>(binOf(value) - first_)]; }
+  // Row-major rows of one value for each histogram.
+  static void addRows(std::span<GrowingHistogram> histograms, std::span<const float> values);
 
   // From the bin of the least value (or zero) to that of the largest.
   Histogram histogram() const;
 
 private:
-  int32_t binOf(float value) const {
-    float scaled = value * inverse_;
+  static int32_t binOf(float value, float inverse) {
+    float scaled = value * inverse;
     auto bin = static_cast<int32_t>(scaled); // towards zero
     return bin - (static_cast<float>(bin) > scaled ? 1 : 0);
   }
   void addLarge(std::span<const float> values);
+  void expect(uint64_t values); // before so many are counted in recent_
+  void flush();
 
   // Bins below 2^-100 would hold denormals only, whose reciprocals overflow.
   static constexpr int kLeastExponent = -100;
@@ -40,6 +42,8 @@ private:
   int32_t first_ = 0;             // a of counts_[0]
   float low_ = 0, high_ = 0;      // covered
   std::vector<uint64_t> counts_;
+  std::vector<uint32_t> recent_; // not yet in counts_: half the cache
+  uint64_t pending_ = 0;         // at least the sum of recent_
 };
 
 } // namespace edgecc

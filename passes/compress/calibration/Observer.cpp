@@ -61,15 +61,13 @@ void Observer::addCounts(std::span<const float> values, const ChannelShape &shap
     histograms_[0].add(values);
     return;
   }
-  auto inner = static_cast<size_t>(shape.inner);
-  size_t c = 0;
-  for (size_t at = 0; at < values.size(); at += inner) {
-    if (inner == 1)
-      histograms_[c].add(values[at]);
-    else
-      histograms_[c].add(values.subspan(at, inner));
-    c = c + 1 == histograms_.size() ? 0 : c + 1;
+  if (shape.inner == 1) {
+    GrowingHistogram::addRows(histograms_, values);
+    return;
   }
+  auto inner = static_cast<size_t>(shape.inner);
+  for (size_t run = 0; run * inner < values.size(); ++run)
+    histograms_[run % histograms_.size()].add(values.subspan(run * inner, inner));
 }
 
 Observation Observer::observation() const {
