@@ -136,12 +136,40 @@ TEST_P(NativeConv, FusedOpsFollowConv) {
   h.runAndCompare(target_);
 }
 
+// Filters of at least three lines, which kernels for bytes may weave together.
+TEST_P(NativeConv, IntegerDepthwiseConvIsExact) {
+  Harness h(14);
+  for (int i = 0; i < 40; ++i) {
+    ConvCase c = randomConv(h, 2, false);
+    makeNarrow(h, c);
+    c.channelsLast = true;
+    c.constantWeights = true;
+    makeDepthwise(h, c);
+    if (i % 4 == 0)
+      c.group = c.x[1] = c.w[0] = 64 * (1 + i % 3);
+    c.w[2] = h.uniform(3, 6);
+    c.x[2] = std::max(c.x[2], (c.w[2] - 1) * c.dilations[0] + 1 + h.uniform(0, 6));
+    if (i % 2)
+      c.dilations = {1, 1};
+    addConv(h, c);
+  }
+  h.runAndCompare(target_);
+}
+
 // clamp(round(sum * multiplier) + zero point), with a multiplier for each channel.
 TEST_P(NativeConv, RequantizeFollowsIntegerConv) {
   Harness h(11);
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < 24; ++i) {
     ConvCase c = randomConv(h, 2, false);
     makeNarrow(h, c);
+    if (i % 3 == 2) {
+      c.channelsLast = true;
+      makeDepthwise(h, c);
+    }
+    bool isSigned = h.uniform(0, 1);
+    int64_t least = isSigned ? -128 : 0, zero = least + h.uniform(0, 255);
+    int64_t low = i % 2 ? least : least + h.uniform(0, 40),
+            high = i % 2 ? least + 255 : low + h.uniform(1, 200);
     c.bias = false;
     c.constantWeights = true;
     auto order = c.channelsLast ? channelsLast(4) : std::vector<int>{};
@@ -158,10 +186,10 @@ TEST_P(NativeConv, RequantizeFollowsIntegerConv) {
         {{"strides", c.strides}, {"dilations", c.dilations}, {"pads", c.pads}, {"group", c.group}},
         {multiplier.value}, [&](Builder &b, Value *sum, const std::vector<Value *> &others) {
           return b.create(OpKind::Requantize, {sum, others[0]},
-                          {{"zero_point", int64_t{3}},
-                           {"low", int64_t{0}},
-                           {"high", int64_t{255}},
-                           {"to", DType::U8}});
+                          {{"zero_point", zero},
+                           {"low", low},
+                           {"high", high},
+                           {"to", isSigned ? DType::I8 : DType::U8}});
         });
     const Dims &y = op->result()->dims();
     auto expected = naiveConv(c, x.logical, w.logical, {}, y);
@@ -169,7 +197,8 @@ TEST_P(NativeConv, RequantizeFollowsIntegerConv) {
     do {
       auto at = static_cast<size_t>(flat(index, y));
       double scaled = std::nearbyint(expected[at] * multipliers[static_cast<size_t>(index[1])]);
-      expected[at] = std::clamp(scaled + 3, 0.0, 255.0);
+      expected[at] = std::clamp(scaled + static_cast<double>(zero), static_cast<double>(low),
+                                static_cast<double>(high));
     } while (next(index, y));
     h.expect(op, std::move(expected), order, "requantized " + str(c.x) + " * " + str(c.w));
   }
