@@ -31,6 +31,7 @@ public:
 
   Expected<int64_t> run() {
     chooseTypes();
+    mergeForms();
     shareScalesOfConcats();
     for (Value *point : part_.points)
       EDGECC_CHECK(findRange(point));
@@ -68,8 +69,9 @@ private:
       if (!settings_.quantizedBoundary || !producer || !part_.ops.contains(producer))
         continue;
       auto precision = precisions_.find(producer);
-      wantedOf_[source].insert(
-          {precision == precisions_.end() ? narrow : precision->second.activations, false});
+      Wanted wanted{precision == precisions_.end() ? narrow : precision->second.activations, false};
+      wantedOf_[source].insert(wanted);
+      yielded_.emplace(source, wanted);
     }
     for (auto it = ops.rbegin(); it != ops.rend(); ++it) {
       Op *op = it->get();
@@ -95,6 +97,27 @@ private:
         readers_.push_back({op, i, wanted});
       }
     }
+  }
+
+  // Of a value that is also a second factor, as keys and values are that one projection makes
+  // together with the queries, all readers of that width read that form: one tensor, not two.
+  void mergeForms() {
+    auto merged = [&](Value *source, const Wanted &wanted) {
+      for (const Wanted &other : wantedOf_[source])
+        if (other.isSecondFactor && bitWidth(other.dtype) == bitWidth(wanted.dtype))
+          return other;
+      return wanted;
+    };
+    for (Reader &reader : readers_)
+      reader.wanted = merged(quantizationSource(reader.op->operand(reader.operand)), reader.wanted);
+    std::map<Value *, Wanted> yielded;
+    for (const auto &[source, wanted] : yielded_)
+      yielded.emplace(source, merged(source, wanted));
+    wantedOf_.clear();
+    for (const auto &[source, wanted] : yielded)
+      wantedOf_[source].insert(wanted);
+    for (const Reader &reader : readers_)
+      wantedOf_[quantizationSource(reader.op->operand(reader.operand))].insert(reader.wanted);
   }
 
   // --- one scale for a Concat and its operands ---
@@ -226,6 +249,7 @@ private:
     std::vector<Use> uses = point->uses();
     Op *before = opBehind(point);
     Value *first = nullptr;
+    ValueScale scale;
     for (const Wanted &form : wantedOf_[point]) {
       Value *real = pairBehind(point, scaleFor(point, form), before);
       if (first) {
@@ -237,10 +261,29 @@ private:
         continue;
       }
       first = real;
+      scale = scaleFor(point, form);
       // The function's own result stays as exact as it is where it is f32 anyway.
       for (const Use &use : uses)
         if (settings_.quantizedBoundary || !use.user->def().is(OpTrait::Terminator))
           use.user->setOperand(use.operand, real);
+    }
+    if (wantedOf_[point].size() == 1 && scale.dtype == DType::I8)
+      repeatBehindMovement(first, scale);
+  }
+
+  // On x86 ONNX Runtime (1.30) makes u8 of i8 activations, but refuses the pairs that it puts behind
+  // movement ops on its own before that. They change nothing, so here they are.
+  void repeatBehindMovement(Value *real, const ValueScale &scale) {
+    for (const Use &use : std::vector<Use>(real->uses())) {
+      if (use.operand != 0 || quantizationRole(*use.user) != QuantizationRole::Movement)
+        continue;
+      Value *moved = use.user->result();
+      std::vector<Use> readers = moved->uses();
+      Value *again = pairBehind(moved, scale, opBehind(moved));
+      for (const Use &reader : readers)
+        if (settings_.quantizedBoundary || !reader.user->def().is(OpTrait::Terminator))
+          reader.user->setOperand(reader.operand, again);
+      repeatBehindMovement(again, scale);
     }
   }
 
@@ -264,6 +307,7 @@ private:
   QuantizedPart part_;
   std::map<Value *, std::set<Wanted>> wantedOf_;
   std::vector<Reader> readers_;
+  std::map<Value *, Wanted> yielded_; // what the function yields
   std::map<Value *, Value *> shared_;
   std::map<const Value *, Range> ranges_;
 };
