@@ -154,13 +154,16 @@ Value *blockOfOne(const Op &op, Builder &) {
 Value *resizeToSame(const Op &op, Builder &) {
   bool isUnscaled = std::ranges::all_of(op.reals("scales"), [](double s) { return s == 1; });
   const auto &mode = op.text("coordinate_mode");
-  return isUnscaled && mode != "tf_crop_and_resize" && op.text("mode") != "cubic"
+  return isUnscaled && mode != "tf_crop_and_resize" && op.text("mode") != "cubic" &&
+                 !op.flag("real")
              ? unlessReshaped(op, op.operand(0))
              : nullptr;
 }
 
 // Sum, mean, minimum, maximum and product of one element.
 Value *reduceOfUnits(const Op &op, Builder &b) {
+  if (op.result()->type.dtype != op.operand(0)->type.dtype)
+    return nullptr; // a widened sum
   for (int64_t axis : op.ints("axes"))
     if (op.operand(0)->dims()[static_cast<size_t>(axis)] != 1)
       return nullptr;

@@ -53,7 +53,7 @@ int64_t partsFor(const Contraction &in, const std::vector<int64_t> &bias) {
     return 1;
   if (!in.isSplittable())
     return 0;
-  constexpr int64_t kMostParts = 64;
+  constexpr int64_t kMostParts = 8;
   for (int64_t parts = 2; parts <= std::min(in.depth, kMostParts); ++parts) {
     bool fits = true;
     for (int64_t i = 0; i < parts && fits; ++i)
@@ -150,6 +150,10 @@ bool lower(Module &module, Op *op) {
     return false;
   auto bias = integerBias(*in);
   int64_t parts = partsFor(*in, bias.value_or(std::vector<int64_t>()));
+  if (parts == 0 && bias && !bias->empty()) { // without the bias
+    bias.reset();
+    parts = partsFor(*in, {});
+  }
   if (parts == 0 || (parts > 1 && in->runTimeScale))
     return false;
   Value *real = realOf(builder, *in,

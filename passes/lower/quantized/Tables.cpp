@@ -154,7 +154,8 @@ Expected<int64_t> makeTables(Module &module, Block &block, Executor &executor) {
                                          {x, builder.constant(std::move(*table), "table")});
     if (result != x) {
       result->provenance = op->result()->provenance;
-      position.emplace(result->definingOp(), position.at(op));
+      // Not emplace: an op that is gone may have had the same address.
+      position.insert_or_assign(result->definingOp(), position.at(op));
     }
     op->result()->replaceAllUsesWith(result);
     std::string locations = eraseWithDeadOperands(op);
