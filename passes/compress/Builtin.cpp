@@ -24,6 +24,23 @@ void registerCompressPasses(Registry &registry) {
                 "shuffle interleaves.",
                 transposedConvToPixelShuffle,
                 {}});
+  registry.add({"space-to-depth-input",
+                "Turns a strided convolution of the model's input into a convolution of stride 1 on "
+                "space-to-depth of it.",
+                spaceToDepthInput,
+                {{"max-channels", int64_t{4}, "inputs with more channels stay as they are"}}});
+  registry.add({"split-large-kernels",
+                "Turns convolutions with large kernels into sums of convolutions with their parts.",
+                splitLargeKernels,
+                {{"max-kernel", int64_t{7}, "extent of a kernel that stays whole"}}});
+  registry.add(
+      {"factorize",
+       "Turns convolutions into pairs with one-dimensional kernels of low rank (spatial singular "
+       "value decomposition).",
+       factorize,
+       {{"macs", 0.5, "multiply-accumulates that a factorised layer keeps, as a fraction"},
+        {"min-energy", 0.9, "layers whose factors would keep less of the squared weights stay"},
+        {"refit", true, "fit the factors to the original outputs on calibration data, if any"}}});
 
   // pruning
 
@@ -89,6 +106,11 @@ void registerCompressPasses(Registry &registry) {
         {"boundary", std::string("float"), "inputs and outputs of the model: float or quantized"},
         {"only-if-faster", true,
          "layers stay in floating point where the target's cost model expects no gain"}}});
+
+  registry.add({"narrow-floats",
+                "Stores weights and activations as f16 or bf16; ops compute in f32 and round once.",
+                narrowFloats,
+                {{"to", std::string("f16"), "f16 or bf16"}}});
 
   // rounding and bias
   registry.add(

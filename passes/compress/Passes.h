@@ -14,6 +14,9 @@ Expected<void> removeDeadChannels(Module &module, PassContext &context);
 
 // rewrites
 Expected<void> transposedConvToPixelShuffle(Module &module, PassContext &context);
+Expected<void> spaceToDepthInput(Module &module, PassContext &context);
+Expected<void> splitLargeKernels(Module &module, PassContext &context);
+Expected<void> factorize(Module &module, PassContext &context);
 
 // pruning
 
@@ -26,6 +29,7 @@ Expected<void> calibrate(Module &module, PassContext &context);
 
 // precision and quantisation
 Expected<void> quantize(Module &module, PassContext &context);
+Expected<void> narrowFloats(Module &module, PassContext &context);
 
 // rounding and bias
 Expected<void> adaRound(Module &module, PassContext &context);
