@@ -38,6 +38,14 @@ int run(int argc, char **argv) {
     command->add_option("--calibrate", settings.calibrate,
                         "most samples to calibrate on; 0: all even ones");
     command->add_option("--rounds", settings.rounds, "turns of each model in timing");
+    CompressionRecipe &base = settings.base;
+    command->add_option("--quantize", base.quantize,
+                        "another width than int8, for the scenario int8");
+    command->add_option("--ranges", base.ranges, "as for edgecc");
+    command->add_option("--rounding", base.rounding, "as for edgecc");
+    command->add_flag("!--no-equalize", base.equalize, "as for edgecc");
+    command->add_flag("!--no-bias-correction", base.correctBias, "as for edgecc");
+    command->add_flag("!--quantize-all", base.onlyIfFaster, "as for edgecc");
     command->add_option("--json", json, "file for the numbers");
     command->add_flag("--check", check, "fail if a target is missed");
     commands.emplace_back(command, &scenario);

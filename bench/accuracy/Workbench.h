@@ -18,6 +18,7 @@ struct Settings {
   size_t limit = 0;       // samples of each task; 0: all
   size_t calibrate = 256; // of the even ones at most; 0: all
   size_t rounds = 15;     // of timing
+  CompressionRecipe base; // what scenarios begin with
 };
 
 // All outputs of each scored sample.

@@ -25,7 +25,7 @@ Expected<Tables> runAdaRound(const Workbench &bench) {
     EDGECC_TRY(floating, scoreClasses(task, scored, prepared.reference, prepared.reference));
     double top1[2], sqnr[2], seconds = 0;
     for (bool adaptive : {false, true}) {
-      CompressionRecipe recipe;
+      CompressionRecipe recipe = bench.settings().base;
       recipe.quantize = "int4";
       recipe.rounding = adaptive ? "adaround" : "nearest";
       recipe.onlyIfFaster = false; // all layers are to be compared

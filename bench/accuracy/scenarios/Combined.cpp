@@ -25,7 +25,7 @@ Expected<Tables> runCombined(const Workbench &bench) {
     EDGECC_TRY(inputs, scored.inputs(0));
     EDGECC_TRY(floating, scoreClasses(task, scored, prepared.reference, prepared.reference));
     for (int percent : {0, 20, 30, 50}) {
-      CompressionRecipe recipe;
+      CompressionRecipe recipe = bench.settings().base;
       recipe.quantize = "int8";
       if (percent)
         recipe.prune = fmt::format("macs:{}", percent / 100.0);

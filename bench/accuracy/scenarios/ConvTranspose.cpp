@@ -56,7 +56,7 @@ Expected<Tables> runConvTranspose(const Workbench &bench) {
     if (nodes.empty())
       continue;
     EDGECC_TRY(prepared, bench.prepare(task));
-    CompressionRecipe recipe;
+    CompressionRecipe recipe = bench.settings().base;
     recipe.rewrites = {"transposed-conv-to-pixel-shuffle"};
     auto rewritten = bench.compress(prepared, recipe);
     if (!rewritten) {

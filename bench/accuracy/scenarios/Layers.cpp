@@ -43,7 +43,7 @@ Expected<Tables> runLayers(const Workbench &bench) {
     if (!bench.isWanted(task.model))
       continue;
     EDGECC_TRY(prepared, bench.prepare(task));
-    CompressionRecipe recipe;
+    CompressionRecipe recipe = bench.settings().base;
     recipe.quantize = "int8";
     auto int8 = bench.compress(prepared, recipe);
     if (!int8) {

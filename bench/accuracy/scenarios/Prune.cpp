@@ -72,7 +72,7 @@ private:
   Expected<Step> prune(const Prepared &prepared, int percent) const {
     Step step;
     for (bool refit : {false, true}) {
-      CompressionRecipe recipe;
+      CompressionRecipe recipe = bench_.settings().base;
       recipe.prune = fmt::format("macs:{}", percent / 100.0);
       recipe.refit = refit;
       EDGECC_TRY(compiled, bench_.compress(prepared, recipe));

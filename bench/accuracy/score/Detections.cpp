@@ -123,6 +123,9 @@ Expected<FaceScores> scoreFaces(const std::vector<driver::RunnableModel::Port> &
   out.large.landmarks = mean(landmarks[1]);
   out.small.overlap = mean(overlap[0]);
   out.small.landmarks = mean(landmarks[0]);
+  std::vector<double> all = landmarks[0];
+  all.insert(all.end(), landmarks[1].begin(), landmarks[1].end());
+  out.landmarks = mean(all);
   return out;
 }
 

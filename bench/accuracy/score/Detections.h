@@ -32,6 +32,7 @@ struct FaceScores {
     double landmarks = 0; // mean distance of their landmarks, in percent of the box's diagonal
   };
   Group large, small;
+  double landmarks = 0;       // of both groups
   size_t missed = 0;          // of all
   size_t missedConfident = 0; // of those with a score over 0.8
   size_t extra = 0;           // found by the other model only
