@@ -112,9 +112,128 @@ TEST(TransposedConvToPixelShuffle, IsExactForEveryGeometry) {
     std::vector<Tensor> wanted = run(*layer->module, x);
     apply(*layer->module, "transposed-conv-to-pixel-shuffle");
     EXPECT_EQ(count(*layer->module, OpKind::ConvTranspose), 0u) << layer->description;
-    EXPECT_EQ(numbers(run(*layer->module, x)), numbers(wanted)) << "case " << i << ": " << layer->description;
+    EXPECT_EQ(numbers(run(*layer->module, x)), numbers(wanted))
+        << "case " << i << ": " << layer->description;
   }
   EXPECT_GT(tried, 300);
+}
+
+// A convolution of random geometry; none where it would have no extent.
+std::optional<Layer> randomConv(std::mt19937 &random, size_t rank, int64_t group,
+                                bool sameStrides) {
+  int64_t in = group * between(random, 1, 3);
+  Layer layer{std::make_unique<Module>(), {between(random, 1, 2), in}, ""};
+  Dims kernel{group * between(random, 1, 3), in / group};
+  std::vector<int64_t> strides, dilations, low, high;
+  for (size_t i = 0; i < rank; ++i) {
+    layer.input.push_back(between(random, 1, 12));
+    kernel.push_back(between(random, 1, 9));
+    strides.push_back(sameStrides && i > 0 ? strides[0] : between(random, 1, 4));
+    dilations.push_back(between(random, 1, 2));
+    low.push_back(between(random, 0, 5));
+    high.push_back(between(random, 0, 5));
+  }
+  low.insert(low.end(), high.begin(), high.end());
+  Function &function = layer.module->addFunction("main");
+  Value *x = function.body.addArgument({DType::F32, layer.input});
+  function.inputs.push_back({"x", {}});
+  function.outputs.push_back({"y", {}});
+  Builder builder(*layer.module, function.body);
+  std::vector<Value *> operands{x, builder.constant(smallIntegers(random, kernel))};
+  if (random() % 2)
+    operands.push_back(builder.constant(smallIntegers(random, {kernel[0]})));
+  auto op = builder.tryCreate(
+      OpKind::Conv, operands,
+      {{"dilations", dilations}, {"group", group}, {"pads", low}, {"strides", strides}});
+  if (!op)
+    return std::nullopt;
+  layer.description = x->type.str() + " -> " + (*op)->result()->type.str();
+  Value *result = (*op)->result();
+  builder.yield(std::span(&result, 1));
+  return layer;
+}
+
+TEST(SpaceToDepthInput, IsExactForEveryGeometry) {
+  std::mt19937 random(2);
+  int rewritten = 0;
+  for (int i = 0; i < 400; ++i) {
+    auto layer = randomConv(random, 2, 1, true);
+    if (!layer)
+      continue;
+    Tensor x = smallIntegers(random, layer->input);
+    std::vector<Tensor> wanted = run(*layer->module, x);
+    Statistics done = apply(*layer->module, "space-to-depth-input");
+    rewritten += done.count("strided input convolutions with space-to-depth") > 0;
+    EXPECT_EQ(numbers(run(*layer->module, x)), numbers(wanted))
+        << "case " << i << ": " << layer->description;
+  }
+  EXPECT_GT(rewritten, 100);
+}
+
+TEST(SplitLargeKernels, IsExactForEveryGeometry) {
+  std::mt19937 random(3);
+  int64_t parts = 0;
+  for (int i = 0; i < 400; ++i) {
+    auto layer = randomConv(random, static_cast<size_t>(between(random, 1, 3)),
+                            between(random, 1, 2), false);
+    if (!layer)
+      continue;
+    Tensor x = smallIntegers(random, layer->input);
+    std::vector<Tensor> wanted = run(*layer->module, x);
+    Statistics done = apply(*layer->module, "split-large-kernels{max-kernel=3}");
+    parts += done.count("parts of large kernels");
+    EXPECT_EQ(numbers(run(*layer->module, x)), numbers(wanted))
+        << "case " << i << ": " << layer->description;
+  }
+  EXPECT_GT(parts, 200);
+}
+
+// A kernel that is a product of a column and a row has rank 1 and loses nothing.
+TEST(Factorize, KeepsAKernelOfLowRank) {
+  Module module;
+  Function &function = module.addFunction("main");
+  Value *x = function.body.addArgument({DType::F32, {1, 4, 9, 8}});
+  function.inputs.push_back({"x", {}});
+  function.outputs.push_back({"y", {}});
+  std::mt19937 random(4);
+  Tensor column = smallIntegers(random, {4, 3}), row = smallIntegers(random, {6, 3});
+  Tensor w(DType::F32, {6, 4, 3, 3});
+  for (int64_t i = 0; i < w.elements(); ++i)
+    w.setDouble(i, column.asDouble(i / 9 % 4 * 3 + i / 3 % 3) * row.asDouble(i / 36 * 3 + i % 3));
+  Builder builder(module, function.body);
+  Value *y = builder.create(OpKind::Conv,
+                            {x, builder.constant(w), builder.constant(smallIntegers(random, {6}))},
+                            {{"dilations", std::vector<int64_t>{1, 1}},
+                             {"pads", std::vector<int64_t>{1, 0, 2, 1}},
+                             {"strides", std::vector<int64_t>{2, 1}}});
+  builder.yield(std::span(&y, 1));
+  Tensor input = smallIntegers(random, {1, 4, 9, 8});
+  std::vector<double> wanted = numbers(run(module, input));
+  Statistics done = apply(module, "factorize{macs=0.4}");
+  EXPECT_EQ(done.count("convolutions factorised"), 1);
+  EXPECT_EQ(count(module, OpKind::Conv), 2u);
+  std::vector<double> found = numbers(run(module, input));
+  ASSERT_EQ(found.size(), wanted.size());
+  for (size_t i = 0; i < found.size(); ++i)
+    EXPECT_NEAR(found[i], wanted[i], 0.02) << i; // values up to some thousands, factors are rounded
+}
+
+TEST(Factorize, LeavesAKernelThatWouldLoseTooMuch) {
+  std::mt19937 random(5);
+  Module module;
+  Function &function = module.addFunction("main");
+  Value *x = function.body.addArgument({DType::F32, {1, 4, 9, 8}});
+  function.inputs.push_back({"x", {}});
+  function.outputs.push_back({"y", {}});
+  Builder builder(module, function.body);
+  Value *y =
+      builder.create(OpKind::Conv, {x, builder.constant(smallIntegers(random, {6, 4, 3, 3}))},
+                     {{"dilations", std::vector<int64_t>{1, 1}},
+                      {"pads", std::vector<int64_t>{1, 1, 1, 1}},
+                      {"strides", std::vector<int64_t>{1, 1}}});
+  builder.yield(std::span(&y, 1));
+  apply(module, "factorize{macs=0.3,min-energy=0.99}");
+  EXPECT_EQ(count(module, OpKind::Conv), 1u);
 }
 
 } // namespace
