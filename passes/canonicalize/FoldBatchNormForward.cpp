@@ -98,9 +98,11 @@ private:
     auto isUsable = [&](double s, const ChannelClass &c) {
       return std::isnormal(s) && std::isnormal(1 / s) && (s > 0 || !c.positive);
     };
-    // What the op multiplies with by now: the scales of x are this op's to undo.
+    // What the op multiplies with by now: the scales of x are this op's to undo. Where the classes
+    // of x differ along another axis, they are pinned.
+    bool undoes = from.uniform() || from.axis() == to.axis();
     auto factor = [&](size_t c) {
-      return affine.scale[c] * scales[from.at(static_cast<int64_t>(c))];
+      return affine.scale[c] * (undoes ? scales[from.at(static_cast<int64_t>(c))] : 1);
     };
     size_t channels = affine.scale.size();
     bool forward = areFree(classes, to, &op);

@@ -8,11 +8,12 @@ namespace edgecc {
 
 namespace {
 
-// Each channel's entry of `byClass` along `axis`; empty if all are `neutral`.
-std::vector<double> alongAxis(const Labels *labels, int64_t channels,
+// Each channel's entry of `byClass` along `axis`; empty if all are `neutral`, as they are where the
+// classes differ along another axis, because those are pinned.
+std::vector<double> alongAxis(const Labels *labels, unsigned axis, int64_t channels,
                               const std::vector<double> &byClass, double neutral) {
   std::vector<double> out;
-  if (labels)
+  if (labels && (labels->uniform() || labels->axis() == axis))
     for (int64_t c = 0; c < channels; ++c)
       out.push_back(byClass[labels->at(c)]);
   if (std::ranges::all_of(out, [&](double x) { return x == neutral; }))
@@ -88,14 +89,14 @@ private:
       p.scale[c] *= scales_[labels->at(static_cast<int64_t>(c))];
   }
 
-  std::vector<double> of(const Value *value, int64_t channels) const {
-    return alongAxis(classes_.labels(*value), channels, scales_, 1);
+  std::vector<double> of(const Value *value, unsigned axis, int64_t channels) const {
+    return alongAxis(classes_.labels(*value), axis, channels, scales_, 1);
   }
 
   void scaleLayer(Op &op) {
     LinearLayer layer = *classes_.layer(op);
-    std::vector<double> rows = of(op.result(), layer.outputs);
-    std::vector<double> columns = of(op.operand(0), layer.inputs);
+    std::vector<double> rows = of(op.result(), layer.outputAxis, layer.outputs);
+    std::vector<double> columns = of(op.operand(0), layer.inputAxis, layer.inputs);
     for (double &s : rows)
       s = 1 / s;
     if (!rows.empty() || !columns.empty())
@@ -110,10 +111,11 @@ private:
 
   void scaleConstantLayer(Op &op, const ChannelAffine &affine) {
     auto channels = static_cast<int64_t>(affine.scale.size());
-    std::vector<double> rows = of(op.result(), channels), columns = of(affine.x, channels);
+    unsigned axis = classes_.labels(*op.result())->axis().value_or(0);
+    std::vector<double> rows = of(op.result(), axis, channels);
+    std::vector<double> columns = of(affine.x, axis, channels);
     if (rows.empty() && columns.empty())
       return;
-    unsigned axis = classes_.labels(*op.result())->axis().value_or(0);
     Tensor factors = vectorOf(op.result()->type.dtype, affine.scale);
     for (int64_t c = 0; c < channels; ++c) {
       auto i = static_cast<size_t>(c);
@@ -182,9 +184,10 @@ void applyShifts(Module &module, Block &body, const ChannelClasses &classes,
     if (!classes.layer(*op))
       continue;
     LinearLayer layer = *classes.layer(*op);
-    std::vector<double> rows = alongAxis(classes.labels(*op->result()), layer.outputs, shifts, 0);
+    std::vector<double> rows =
+        alongAxis(classes.labels(*op->result()), layer.outputAxis, layer.outputs, shifts, 0);
     std::vector<double> columns =
-        alongAxis(classes.labels(*op->operand(0)), layer.inputs, shifts, 0);
+        alongAxis(classes.labels(*op->operand(0)), layer.inputAxis, layer.inputs, shifts, 0);
     if (rows.empty() && columns.empty())
       continue;
     auto bias = *biasOf(layer);

@@ -105,8 +105,12 @@ private:
       return create(OpKind::BatchNormalization,
                     {x, constant({c}, positive ? 0.1 : -2, 2), constant({c}, -1, 1),
                      constant({c}, -1, 1), constant({c}, 0.1, 2)});
-    case 1:
-      return create(OpKind::Mul, {constant({c, 1, 1}, positive ? 0.1 : -2, 2), x});
+    case 1: {
+      Value *scale = constant({c, 1, 1}, positive ? 0.1 : -2, 2);
+      if (between(0, 2) == 0) // a channel that a batch norm switched off
+        scale->definingOp()->parameter->content.setDouble(between(0, static_cast<int>(c) - 1), 0);
+      return create(OpKind::Mul, {scale, x});
+    }
     default:
       return create(OpKind::Add, {x, constant({1, c, 1, 1}, -1, 1)});
     }
