@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <fmt/format.h>
 
 namespace edgecc {
 
@@ -49,32 +50,53 @@ constexpr Widths kWidths[] = {
 
 void addQuantization(PassList &passes, const Registry &registry, const CompressionRecipe &recipe) {
   auto add = [&](std::string_view name) { return Call(passes, registry, name); };
+  if (recipe.quantize == "fp16" || recipe.quantize == "bf16") {
+    add("narrow-floats").set("to", recipe.quantize == "fp16" ? "f16" : "bf16");
+    return;
+  }
   const Widths *widths =
       std::ranges::find(kWidths, std::string_view(recipe.quantize), &Widths::name);
   assert(widths != std::end(kWidths) && "the driver accepts these names alone");
+  bool isAutomatic = recipe.quantize == "auto";
   bool observes = widths->activations != "f32" && widths->activations != "dynamic";
 
-  if (observes) {
-    if (recipe.equalize)
-      add("equalize").set("ranges", "activations"); // channels of one tensor alike
-    add("calibrate")
+  if (observes && recipe.equalize)
+    add("equalize").set("ranges", "activations"); // channels of one tensor alike
+  if (observes)
+    add("calibrate") // ranges of activations
         .set("method", recipe.ranges)
         .set("load", recipe.loadCalibration)
         .set("save", recipe.saveCalibration);
-  }
+  if (isAutomatic)
+    add("choose-precision") // by layer
+        .set("max-loss", recipe.maxLoss < 0 ? "" : fmt::format("{}", recipe.maxLoss))
+        .set("size", fmt::format("{}", recipe.maxSize))
+        .set("time", fmt::format("{}", recipe.maxTime));
   add("quantize")
       .set("weights", widths->weights)
       .set("activations", widths->activations)
       .set("weight-axis", recipe.perTensorWeights ? "tensor" : "channel")
       .set("only-if-faster", recipe.onlyIfFaster ? "true" : "false");
+  std::string_view rounding = recipe.rounding; // rounding to nearest is good enough for 8 bits
+  if (rounding.empty() && widths->weights == "i4" && observes)
+    rounding = "adaround";
+  if (rounding == "adaround" || rounding == "power-of-two")
+    add(rounding);
+  if (recipe.correctBias && observes)
+    add("correct-bias"); // of what the rounded weights compute
 }
 
 // Rewrites first, then fewer channels, then fewer bits.
 void addCompression(PassList &passes, const Registry &registry, const CompressionRecipe &recipe) {
   auto add = [&](std::string_view name) { return Call(passes, registry, name); };
   add("keep-original");                           // what the result is compared with
+  add("remove-dead-channels");                    // what training has left empty
   for (const std::string &pass : recipe.rewrites) // forms that suit some hardware better
     add(pass);
+  if (!recipe.prune.empty())
+    add("prune").set("target", recipe.prune).set("refit", recipe.refit ? "true" : "false");
+  if (recipe.sparsify > 0)
+    add("sparsify").set("ratio", fmt::format("{}", recipe.sparsify));
   if (!recipe.quantize.empty())
     addQuantization(passes, registry, recipe);
   add("fold"); // weights into integers
