@@ -24,7 +24,6 @@ struct CompressOptions {
   ImageArguments image;         // how pictures become the input
   std::filesystem::path labels; // for --metric
   std::string metric;           // empty: agreement, where the model is a classifier
-  double maxLoss = -1;          // in the metric's points; negative: no limit
   std::filesystem::path reportHtml, reportJson;
 
   // In place of the above, for programs that link the driver; may be null.

@@ -18,7 +18,9 @@ struct CompressionRecipe {
   bool correctBias = true;
   bool perTensorWeights = false;
   bool onlyIfFaster = true;          // layers stay float where the cost model expects no gain
-  double maxLoss = -1;               // for "auto"; negative: the default of `choose-precision`
+  double maxSize = 1;                // for "auto": weight bytes, as a fraction of the float layers'
+  double maxTime = 1;                // for "auto": estimated time, likewise
+  double maxLoss = -1;               // in the points of the metric; negative: no limit
   std::string saveCalibration;       // file for what `calibrate` observed
   std::string loadCalibration;       // file to use in place of running samples
   std::vector<std::string> rewrites; // passes that suit some hardware, by name

@@ -32,11 +32,21 @@ static void declareData(CLI::App &app, CompressOptions &o) {
 }
 
 static void declareBudget(CLI::App &app, CompressOptions &o) {
-  app.add_option("--max-loss", o.maxLoss,
+  app.add_option("--max-loss", o.recipe.maxLoss,
                  "fail, or compress less, rather than lose more than P points of the metric; half "
                  "of the samples are set aside to measure it")
       ->type_name("P")
       ->check(CLI::NonNegativeNumber)
+      ->group("Compression");
+  app.add_option("--max-size", o.recipe.maxSize,
+                 "for --quantize auto: weight bytes, as a fraction of the float layers'")
+      ->type_name("F")
+      ->check(CLI::Range(0.0, 1.0))
+      ->group("Compression");
+  app.add_option("--max-time", o.recipe.maxTime,
+                 "for --quantize auto: estimated time, as a fraction of the float layers'")
+      ->type_name("F")
+      ->check(CLI::Range(0.0, 1.0))
       ->group("Compression");
   app.add_option("--metric", o.metric,
                  fmt::format("{}; default: agreement of the largest output with the float model's",

@@ -81,7 +81,8 @@ public:
     out.state.metric = inputs_.metric;
     PassManagerOptions options = passOptions_;
     options.compression = &out.state;
-    EDGECC_TRY(reports, runPasses(*out.module, buildPipeline(registry_, recipe).portable, options));
+    EDGECC_TRY(reports,
+               runPasses(*out.module, buildPipeline(registry_, out.recipe).portable, options));
     out.reports = std::move(reports);
     if (inputs_.metric && inputs_.judging && out.state.original) {
       EDGECC_TRY(result, score(out.state.original->main(), out.module->main(), *options.executor,
@@ -130,12 +131,12 @@ Expected<CompressionInputs> openInputs(const CompressOptions &o, const Function 
       return error("compressing this way needs samples of what the model will see",
                    o.recipe.prune.empty() ? "--quantize" : "--prune",
                    "give --calibrate DIR with some dozens of typical pictures, .npy or .pb files");
-    if (o.maxLoss >= 0)
+    if (o.recipe.maxLoss >= 0)
       return error("a limit on the loss needs samples to measure it on", "--max-loss",
                    "give --calibrate DIR");
     return inputs;
   }
-  bool splits = (o.maxLoss >= 0 || o.wantsReport()) && samples->size() >= 2;
+  bool splits = (o.recipe.maxLoss >= 0 || o.wantsReport()) && samples->size() >= 2;
   inputs.learning = std::make_unique<SteppedSource>(*samples, 0, splits ? 2 : 1);
   inputs.judging = std::make_unique<SteppedSource>(*samples, splits ? 1 : 0, splits ? 2 : 1);
   inputs.metric = o.judge;
@@ -146,7 +147,7 @@ Expected<CompressionInputs> openInputs(const CompressOptions &o, const Function 
     keepOdd(truth.targets);
   }
   auto metric = makeMetric(o.metric, function, std::move(truth));
-  if (!metric && (o.maxLoss >= 0 || !o.metric.empty()))
+  if (!metric && (o.recipe.maxLoss >= 0 || !o.metric.empty()))
     return tl::unexpected(metric.error());
   if (metric) // else none is defined, and nobody asked for one
     inputs.ownMetric = std::move(*metric);
@@ -158,29 +159,40 @@ Expected<Compressed> compressModel(std::unique_ptr<Module> module, const Compres
                                    const CompressionInputs &inputs, const Registry &registry,
                                    const PassManagerOptions &passOptions, Progress &progress) {
   Attempt attempt(inputs, registry, passOptions, progress);
-  if (o.maxLoss < 0)
+  double limit = o.recipe.maxLoss;
+  if (limit < 0)
     return attempt.run(std::move(module), o.recipe);
 
   EDGECC_TRY(asked, attempt.run(clone(*module), o.recipe));
-  if (asked.score->loss() <= o.maxLoss)
+  if (asked.score->loss() <= limit)
     return std::move(asked);
-  if (o.recipe.prune.empty())
-    return tl::unexpected(tooMuchLost(*asked.score, o.maxLoss, o.recipe));
+
+  // What is within the limit on the samples that widths were chosen by may be beyond it on those
+  // that judge: choose with less to spend.
+  CompressionRecipe recipe = o.recipe;
+  if (recipe.quantize == "auto" && recipe.prune.empty())
+    for (double share : {0.5, 0.25, 0.0}) {
+      recipe.maxLoss = limit * share;
+      EDGECC_TRY(tried, attempt.run(clone(*module), recipe));
+      if (tried.score->loss() <= limit)
+        return std::move(tried);
+    }
+  if (recipe.prune.empty())
+    return tl::unexpected(tooMuchLost(*asked.score, limit, o.recipe));
 
   // The largest fraction within the limit, to a sixteenth of what was asked.
   constexpr int kSteps = 4;
-  auto [kind, most] = splitFraction(o.recipe.prune);
-  double low = 0, high = most;
-  CompressionRecipe recipe = o.recipe;
+  auto [kind, high] = splitFraction(recipe.prune);
+  double low = 0;
   recipe.prune.clear();
   EDGECC_TRY(best, attempt.run(clone(*module), recipe));
-  if (best.score->loss() > o.maxLoss)
-    return tl::unexpected(tooMuchLost(*best.score, o.maxLoss, recipe));
+  if (best.score->loss() > limit)
+    return tl::unexpected(tooMuchLost(*best.score, limit, recipe));
   for (int step = 0; step < kSteps; ++step) {
     double middle = (low + high) / 2;
     recipe.prune = fmt::format("{}{:.4f}", kind, middle);
     EDGECC_TRY(tried, attempt.run(clone(*module), recipe));
-    if (tried.score->loss() > o.maxLoss) {
+    if (tried.score->loss() > limit) {
       high = middle;
     } else {
       low = middle;
@@ -190,7 +202,7 @@ Expected<Compressed> compressModel(std::unique_ptr<Module> module, const Compres
   best.state.notes.push_back(
       {"prune", "",
        fmt::format("{} was asked for and loses {:.2f} points, over the limit {:g}; {} was done",
-                   o.recipe.prune, asked.score->loss(), o.maxLoss,
+                   o.recipe.prune, asked.score->loss(), limit,
                    best.recipe.prune.empty() ? "nothing" : best.recipe.prune)});
   return std::move(best);
 }
