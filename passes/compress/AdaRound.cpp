@@ -13,9 +13,12 @@ namespace {
 
 constexpr unsigned kSweeps = 20; // of descend(); it mostly ends by itself after a few
 
+// Above this the quadratic form, which has the square of it, would not be worth its memory.
+constexpr int64_t kMostColumns = 6144;
+
 struct Method {
-  bool columns = true, soft = true;
-  double damping = 0.01;
+  bool columns = true, soft = true, fit = true;
+  double damping = 0.03;
   SoftRoundingOptions options;
 };
 
@@ -35,14 +38,22 @@ Rounded roundGroup(const RoundingProblem &problem, const Method &method) {
       best.levels = std::move(levels);
     }
   };
-  if (method.columns) {
+  const bool isSmall = problem.cols() <= kMostColumns;
+  Matrix start = problem.weights;
+  if (isSmall && (method.columns || method.fit)) {
     QuadraticForm form = quadraticForm(problem, method.damping);
-    Matrix levels = roundColumns(problem, form, minimizer(form));
-    descend(problem, form, kSweeps, levels);
-    offer(std::move(levels));
+    if (method.fit)
+      start = minimizer(form);
+    else
+      form.c = problem.weights * form.h; // what the float weights minimise
+    if (method.columns) {
+      Matrix levels = roundColumns(problem, form, start);
+      descend(problem, form, kSweeps, levels);
+      offer(std::move(levels));
+    }
   }
-  if (method.soft)
-    offer(softRound(problem, problem.weights, method.options));
+  if (method.soft || !isSmall)
+    offer(softRound(problem, start, method.options));
   return best;
 }
 
@@ -56,6 +67,7 @@ Expected<Method> methodOf(const PassOptions &options) {
   Method method;
   method.columns = name != "soft";
   method.soft = name != "columns";
+  method.fit = options.flag("fit");
   method.damping = options.real("damping");
   method.options.iterations = static_cast<unsigned>(options.integer("iterations"));
   method.options.rate = options.real("rate");

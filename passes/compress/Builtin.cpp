@@ -24,11 +24,12 @@ void registerCompressPasses(Registry &registry) {
                 "shuffle interleaves.",
                 transposedConvToPixelShuffle,
                 {}});
-  registry.add({"space-to-depth-input",
-                "Turns a strided convolution of the model's input into a convolution of stride 1 on "
-                "space-to-depth of it.",
-                spaceToDepthInput,
-                {{"max-channels", int64_t{4}, "inputs with more channels stay as they are"}}});
+  registry.add(
+      {"space-to-depth-input",
+       "Turns a strided convolution of the model's input into a convolution of stride 1 on "
+       "space-to-depth of it.",
+       spaceToDepthInput,
+       {{"max-channels", int64_t{4}, "inputs with more channels stay as they are"}}});
   registry.add({"split-large-kernels",
                 "Turns convolutions with large kernels into sums of convolutions with their parts.",
                 splitLargeKernels,
@@ -43,6 +44,39 @@ void registerCompressPasses(Registry &registry) {
         {"refit", true, "fit the factors to the original outputs on calibration data, if any"}}});
 
   // pruning
+  registry.add(
+      {"prune",
+       "Removes channels (with all that depends on them) or whole residual blocks until the model "
+       "is as small as asked for, and refits the weights that are left by least squares.",
+       prune,
+       {{"target", std::string("macs:0.3"),
+         "fraction to remove of the macs, params, time (estimated) or memory (activations)"},
+        {"criterion", std::string("auto"),
+         "which channels go first: l1, l2, bn-scale, activation or taylor; auto: taylor with "
+         "calibration data, else l2"},
+        {"scope", std::string("global"),
+         "global: where least is lost for what is gained; layer: the same share everywhere"},
+        {"granularity", std::string("filter"), "filter, or block for whole residual blocks"},
+        {"align", int64_t{0},
+         "channel counts of at least this stay multiples of it; 0: what the target gets for free"},
+        {"min-channels", int64_t{1}, "that stay in every group"},
+        {"max-ratio", 0.9, "of a group's channels that may go"},
+        {"rounds", int64_t{1}, "steps to the target, with a refit after each"},
+        {"refit", true, "fit the weights that are left on calibration data, if any"},
+        {"sweeps", int64_t{1}, "how often the last refit goes over all layers"},
+        {"samples", int64_t{512}, "calibration samples that are used, at most"},
+        {"ridge", 1e-3, "how firmly a refit holds on to the weights as they are"}}});
+  registry.add(
+      {"sparsify",
+       "Makes the smallest weights zero. Saves size where the file is compressed, never time.",
+       sparsify,
+       {{"ratio", 0.5, "fraction of the weights to become zero"},
+        {"scope", std::string("global"),
+         "global: the smallest of all, relative to their layer's; layer: the same share of each"},
+        {"refit", true,
+         "make up for them with the weights that are left, on calibration data, if "
+         "any"},
+        {"samples", int64_t{256}, "calibration samples that are used, at most"}}});
 
   // equalisation
   registry.add(
@@ -86,6 +120,22 @@ void registerCompressPasses(Registry &registry) {
 
   // precision and quantisation
   registry.add(
+      {"choose-precision",
+       "Chooses each layer's width by the noise that it adds to the outputs, within a budget of "
+       "loss, size or time.",
+       choosePrecision,
+       {{"candidates", std::string("4:8:16:float"), "the widths to choose from"},
+        {"max-loss", -1.0,
+         "points of the metric; negative: no limit, or 0.5 where there is a metric and no other "
+         "budget"},
+        {"min-sqnr", 0.0,
+         "dB of the outputs; 0: no limit, or 25 where there is neither a metric nor another "
+         "budget"},
+        {"size", 1.0, "weight bytes, as a fraction of the float layers'"},
+        {"time", 1.0, "time by the target's cost model, as a fraction of the float layers'"},
+        {"samples", int64_t{0}, "calibration samples that loss is measured on; 0: all"},
+        {"sensitivity-samples", int64_t{4}, "samples that each layer's noise is measured on"}}});
+  registry.add(
       {"quantize",
        "Quantises weights and activations: inserts QuantizeLinear and DequantizeLinear with "
        "scales from the weights and the calibration.",
@@ -118,16 +168,19 @@ void registerCompressPasses(Registry &registry) {
        "Rounds quantised weights up or down such that their layer's output on calibration data "
        "stays close to float.",
        adaRound,
-       {{"method", std::string("best"),
-         "soft: AdaRound; columns: one column after the other, which is faster; best: for each "
-         "layer what has the least error"},
-        {"samples", int64_t{128}, "calibration samples to look at"},
-        {"columns", int64_t{4096}, "positions of a layer's result to look at"},
+       {{"method", std::string("columns"),
+         "soft: AdaRound's gradient descent; columns: one column after the other, then single "
+         "steps, which is faster and as a rule better; best: for each layer the better one"},
+        {"samples", int64_t{256}, "calibration samples to look at"},
+        {"columns", int64_t{8192}, "positions of a layer's result to look at"},
+        {"fit", true,
+         "round weights that are fitted to the float outputs on the quantised inputs, not the "
+         "float weights"},
+        {"damping", 0.03, "how strongly float weights hold where there is no data"},
         {"iterations", int64_t{500}, "of soft"},
         {"rate", 0.1, "of Adam, in soft"},
         {"lambda", 0.3, "weight of soft's regulariser"},
-        {"warm-start", 0.2, "share of the iterations without the regulariser"},
-        {"damping", 0.01, "of columns: how strongly float weights hold where there is no data"}}});
+        {"warm-start", 0.2, "share of soft's iterations without the regulariser"}}});
   registry.add(
       {"power-of-two",
        "Makes quantised weights 0 or signed powers of two with power-of-two scales (INQ).",
@@ -135,16 +188,16 @@ void registerCompressPasses(Registry &registry) {
        {{"steps", std::string("0.5:0.75:0.875:1"),
          "share of the weights that are powers of two after each step"},
         {"exponents", int64_t{7}, "how many, at most; 8-bit weights hold 7, 4-bit weights 3"},
-        {"samples", int64_t{128}, "calibration samples to look at"},
-        {"columns", int64_t{4096}, "positions of a layer's result to look at"},
-        {"damping", 0.01, "how strongly float weights hold where there is no data"}}});
+        {"samples", int64_t{256}, "calibration samples to look at"},
+        {"columns", int64_t{8192}, "positions of a layer's result to look at"},
+        {"damping", 0.03, "how strongly float weights hold where there is no data"}}});
   registry.add(
       {"correct-bias",
        "Takes the shift of the means that quantisation causes out of the biases.",
        correctBias,
        {{"method", std::string("empirical"),
          "empirical: measured on calibration data; analytic: from the observed means alone"},
-        {"samples", int64_t{128}, "calibration samples to look at"},
+        {"samples", int64_t{256}, "calibration samples to look at"},
         {"sequential", true,
          "each layer is measured with the corrected ones before it, or else all at a time"},
         {"sweeps", int64_t{1}, "how often all layers are corrected"}}});

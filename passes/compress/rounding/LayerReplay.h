@@ -8,7 +8,7 @@
 namespace edgecc {
 
 struct ReplayLimits {
-  size_t samples = 128;
+  size_t samples = 256;
   size_t bytes = size_t{512} << 20; // of the values kept between two layers, over all samples
 };
 

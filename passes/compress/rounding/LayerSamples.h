@@ -20,8 +20,8 @@ struct ReconstructedLayer {
 };
 
 struct SamplingLimits {
-  size_t samples = 128;                   // of the data
-  int64_t columns = 4096;                 // positions of a layer's result
+  size_t samples = 256;                   // of the data
+  int64_t columns = 8192;                 // positions of a layer's result
   size_t bytes = size_t{128} << 20;       // of one layer's inputs
   size_t targetBytes = size_t{256} << 20; // of the targets that are held at a time
   size_t replayBytes = size_t{512} << 20; // of the values between two layers

@@ -11,9 +11,9 @@ namespace edgecc {
 struct SoftRoundingOptions {
   unsigned iterations = 500;
   unsigned batch = 256;   // samples for each iteration
-  double rate = 0.01;     // of Adam
+  double rate = 0.1;      // of Adam
   double warmStart = 0.2; // share of the iterations before the regulariser sets in
-  double lambda = 0.01;   // of the regulariser
+  double lambda = 0.3;    // of the regulariser
   double betaFrom = 20, betaTo = 2;
 };
 
