@@ -1,6 +1,7 @@
 #include "driver/NativeTargetModel.h"
 
 #include "backends/native/Kernel.h"
+#include "backends/native/contraction/Cost.h"
 #include "backends/native/elementwise/Elementwise.h"
 #include "ir/OpDef.h"
 
@@ -14,12 +15,19 @@ bool NativeTargetModel::canFuse(const Op &op) const { return native::isElementwi
 
 namespace {
 
-constexpr double kCyclesPerNs = 3.6, kBytesPerCycle = 16;
+// Element-wise and other simple ops that stay on their own: what they move, and what they compute
+// in vectors. Cycles of the core that native::LayerCost describes.
+constexpr double kKernelStart = 250, kBytesPerCycle = 14;
+// Conversion of one element by an op of its own.
+constexpr double kQuantizeElement = 0.4, kDequantizeElement = 0.15;
 
 unsigned bytesOf(DType dtype) { return std::max(1u, bitWidth(dtype) / 8); }
 bool isByte(DType dtype) { return dtype == DType::I8 || dtype == DType::U8; }
 
-bool isContraction(const Op &op) { return op.def().is(OpTrait::Contraction); }
+bool isContraction(const Op &op) {
+  return op.kind() == OpKind::Conv || op.kind() == OpKind::ConvTranspose ||
+         op.kind() == OpKind::Gemm || op.kind() == OpKind::MatMul;
+}
 
 // The type in which a layer reads `value`: that before a DequantizeLinear.
 DType storedType(const Value *value) {
@@ -38,39 +46,54 @@ bool disappears(const Op &op) {
                                       [](const auto &use) { return isContraction(*use.user); });
 }
 
+// Becomes part of the kernel of the layer in front of it.
+bool isFollower(const Op &op) {
+  if (!op.def().is(OpTrait::Elementwise) || op.numResults() != 1)
+    return false;
+  return std::ranges::any_of(op.operands(), [&](const Value *operand) {
+    const Op *producer = operand ? operand->definingOp() : nullptr;
+    return producer && operand->uses().size() == 1 && operand->dims() == op.result()->dims() &&
+           isContraction(*producer);
+  });
+}
+
 } // namespace
 
 double NativeTargetModel::cost(const Op &op) const {
-  if (disappears(op))
+  if (op.parameter || disappears(op) || op.def().is(OpTrait::Terminator))
     return 0;
   if (isContraction(op) && op.numOperands() >= 2 && op.operand(0) && op.operand(1))
     return costAs(op, storedType(op.operand(0)), storedType(op.operand(1)));
   Cost cost = costOf(op);
   double lanes = target_.lanes(bytesOf(op.numResults() ? op.result()->type.dtype : DType::F32));
-  double arithmetic = static_cast<double>(cost.macs + cost.flops) / lanes;
-  return std::max(arithmetic, static_cast<double>(cost.bytes) / kBytesPerCycle) / kCyclesPerNs;
+  double arithmetic = static_cast<double>(saturatingAdd(cost.macs, cost.flops)) / lanes;
+  double cycles = isFollower(op)
+                      ? arithmetic
+                      : kKernelStart + std::max(2 * arithmetic,
+                                                static_cast<double>(cost.bytes) / kBytesPerCycle);
+  return cycles / native::LayerCost::kCyclesPerNs;
 }
 
-// The larger of arithmetic and memory time.
 double NativeTargetModel::costAs(const Op &op, DType activations, DType weights) const {
-  Cost cost = costOf(op);
-  double lanes = target_.lanes(4);
-  if (isByte(activations) && isByte(weights))
-    lanes *= target_.dot8 ? 4 : target_.arch == native::Arch::X86_64 ? 2 : 1;
-  double bytes = 0;
-  bytes += static_cast<double>(op.operand(0)->type.elements()) * bytesOf(activations);
-  bytes += static_cast<double>(op.operand(1)->type.elements()) * bytesOf(weights);
-  bytes += static_cast<double>(op.result()->type.elements()) * bytesOf(activations);
-  return std::max(static_cast<double>(cost.macs) / lanes, bytes / kBytesPerCycle) / kCyclesPerNs;
+  switch (op.kind()) {
+  case OpKind::Conv:
+  case OpKind::ConvTranspose:
+  case OpKind::Gemm:
+  case OpKind::MatMul:
+    return native::layerCost(op, activations, weights, target_).nanoseconds();
+  default:
+    return cost(op);
+  }
 }
 
 double NativeTargetModel::conversionCost(int64_t elements, DType from, DType to) const {
-  return static_cast<double>(elements) * (bytesOf(from) + bytesOf(to)) / kBytesPerCycle /
-         kCyclesPerNs;
+  double each = bitWidth(to) < bitWidth(from) ? kQuantizeElement : kDequantizeElement;
+  each *= 64.0 / target_.vectorBytes;
+  return (kKernelStart + static_cast<double>(elements) * each) / native::LayerCost::kCyclesPerNs;
 }
 
 int64_t NativeTargetModel::channelMultiple(DType dtype) const {
-  return target_.lanes(std::max(1u, bitWidth(dtype) / 8));
+  return native::columnMultiple(dtype, target_);
 }
 
 } // namespace edgecc::driver

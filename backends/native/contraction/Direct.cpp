@@ -115,9 +115,7 @@ private:
     llvm::Value *right = nullptr;
     switch (c_.right.kind) {
     case RightOperand::Kind::Packed: {
-      int64_t bytes = c_.product.groupBytesB();
-      for (const ReductionLoop &loop : s_.loops)
-        bytes *= loop.extent;
+      int64_t bytes = packedColumnBytes(c_, s_);
       right = e_.b.CreateInBoundsGEP(e_.b.getInt8Ty(), right_, times(first, bytes));
       break;
     }
@@ -195,6 +193,7 @@ private:
     llvm::Value *left = e_.b.CreateInBoundsGEP(e_.b.getInt8Ty(), left_, offset);
     Position origin{outer_, y, x, column};
     kernel.initial = initialSums(e_, c_.epilogue, c_.product, tile, origin);
+    kernel.scaledLoop = s_.scaledLoop;
     auto sums = emitMicroKernel(e_, kernel, left, right);
     emitEpilogue(e_, c_.epilogue, c_.product, tile, rows, origin, sums,
                  s_.tileBytes ? scratchAt(s_.stagedBytes + s_.panelBytes) : nullptr);

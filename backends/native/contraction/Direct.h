@@ -78,6 +78,7 @@ struct Schedule {
   std::vector<ReductionLoop> loops; // strides in bytes; strideB for packed full tiles of 1 column
   // The innermost loop runs over groups of a run of this many consecutive elements.
   int64_t run = 1;
+  int scaledLoop = -1;                                    // see MicroKernel
   int64_t stagedBytes = 0, panelBytes = 0, tileBytes = 0; // parts of the scratch
 
   int64_t unitsY(const Contraction &c) const { return (c.rowsY + blockY - 1) / blockY; }
@@ -94,6 +95,9 @@ struct LeftStrides {
   int64_t y, x, channel;
 };
 LeftStrides leftStrides(const Contraction &contraction, const Schedule &schedule);
+
+// Bytes of one column of a packed matrix.
+int64_t packedColumnBytes(const Contraction &contraction, const Schedule &schedule);
 
 // Bytes of one packed matrix.
 int64_t packedBytes(const Contraction &contraction, const Schedule &schedule);

@@ -8,9 +8,14 @@ namespace {
 class NestEmitter {
 public:
   NestEmitter(KernelEmitter &e, const MicroKernel &kernel) : e_(e), kernel_(kernel) {
-    for (const ReductionLoop &loop : kernel.loops)
-      if (loop.extent != 1)
-        loops_.push_back(loop);
+    for (size_t i = 0; i < kernel.loops.size(); ++i) {
+      int level = static_cast<int>(i);
+      bool isScaled = kernel.scaledLoop >= 0 && level >= kernel.scaledLoop;
+      if (level == kernel.scaledLoop)
+        scaledLevel_ = loops_.size();
+      if (kernel.loops[i].extent != 1 || isScaled)
+        loops_.push_back(kernel.loops[i]);
+    }
   }
 
   std::vector<llvm::Value *> run(llvm::Value *a, llvm::Value *b) {
@@ -38,13 +43,23 @@ private:
     auto out = e_.loop(
         e_.i64(0), e_.i64(loop.extent), 1, std::move(sums),
         [&](llvm::Value *, const std::vector<llvm::Value *> &carried) {
-          auto next = nest(level + 1, carried[0], carried[1], {carried.begin() + 2, carried.end()});
+          llvm::Value *columns = level == scaledLevel_ ? loadScales(carried[1]) : carried[1];
+          auto next = nest(level + 1, carried[0], columns, {carried.begin() + 2, carried.end()});
           next.insert(next.begin(),
                       {advance(carried[0], loop.strideA), advance(carried[1], loop.strideB)});
           return next;
         },
         "tap");
     return {out.begin() + 2, out.end()};
+  }
+
+  // Loads the factors at `b`; returns what lies behind them.
+  llvm::Value *loadScales(llvm::Value *b) {
+    scales_.clear();
+    for (const TilePart &part : kernel_.parts)
+      scales_.push_back(e_.load(DType::F32, advance(b, part.firstColumn * 4), part.lanes));
+    const TilePart &last = kernel_.parts.back();
+    return advance(b, (last.firstColumn + last.lanes) * 4);
   }
 
   // Unrolled, so that pointer increments and the branch are shared by several steps.
@@ -106,6 +121,8 @@ private:
     std::vector<llvm::Value *> columns;
     for (size_t p = 0; p < groups.size(); ++p)
       columns.push_back(columnsOfStep(e_, product, groups[p], k, kernel_.parts[p].lanes));
+    for (size_t p = 0; p < scales_.size(); ++p)
+      columns[p] = e_.b.CreateFMul(columns[p], scales_[p]);
     size_t i = 0;
     for (int64_t row : kernel_.rows) {
       // One load for each width; a repeated load of the same address is merged later.
@@ -125,6 +142,8 @@ private:
   KernelEmitter &e_;
   const MicroKernel &kernel_;
   std::vector<ReductionLoop> loops_;
+  size_t scaledLevel_ = SIZE_MAX;
+  std::vector<llvm::Value *> scales_; // of each part, for the block at hand
 };
 
 } // namespace

@@ -26,6 +26,8 @@ struct MicroKernel {
   std::vector<ReductionLoop> loops;
   bool columnsPadded = true; // whether lanes beyond `active` of the right operand may be read
   std::vector<llvm::Value *> initial = {}; // what the sums of each part start from; empty: zeros
+  // The loop whose every step begins with a row of factors in the right operand; -1: none.
+  int scaledLoop = -1;
 };
 
 // accumulators[row * parts + part] = initial[part] + sum over the loops of a[row] * b[part], in

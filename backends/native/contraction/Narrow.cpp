@@ -14,12 +14,13 @@ static bool allBetween(const Tensor &tensor, int64_t low, int64_t high) {
   return true;
 }
 
-Product floatProduct(DType left, const Tensor *right, bool even) {
+Product floatProduct(DType left, const Tensor *right, bool even, int64_t block) {
   Product product = Product::plain(left == DType::F64 ? DType::F64 : DType::F32);
   if (!right || product.accumulator != DType::F32)
     return product;
   DType type = right->dtype();
-  if (isSubByte(type) && even && allBetween(*right, -8, 7))
+  product.block = block;
+  if (isSubByte(type) && even && block % 2 == 0 && allBetween(*right, -8, 7))
     return product.ofNibbles();
   if (isSubByte(type))
     product.b = DType::I8;

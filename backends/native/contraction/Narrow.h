@@ -27,7 +27,8 @@ struct NarrowPlan {
 
 // A product in f32 with a right operand of `right`, which is converted when it is packed or, if it
 // is constant and narrower, in registers. `even`: the reduction has runs of even length.
-Product floatProduct(DType left, const Tensor *right, bool even);
+// `block`: elements of the reduction that share a factor; 0: no factors.
+Product floatProduct(DType left, const Tensor *right, bool even, int64_t block = 0);
 
 Expected<NarrowPlan> planNarrow(const NarrowOperands &operands, const NativeTarget &target,
                                 const std::string &location);

@@ -7,24 +7,40 @@ namespace edgecc::native {
 
 namespace {
 
-// Calls place(k, column, destination element) for every element of one matrix.
-template <class Fn> void forEachPlace(const Contraction &c, const Schedule &s, Fn place) {
+// Calls place(k, column, destination element, bytes of factors before it) for every element of one
+// matrix, and factor(k, column, destination byte) for the first element of every block.
+template <class Fn, class Factor>
+void forEachPlace(const Contraction &c, const Schedule &s, Fn place, Factor factor) {
   int64_t depth = c.depth(), group = c.product.group;
   int64_t groups = (s.run + group - 1) / group;
   int64_t runs = s.run == 0 ? 0 : depth / s.run;
-  int64_t base = 0, firstColumn = 0;
+  int64_t base = 0, firstColumn = 0, factors = 0;
   for (int64_t t = 0; t < s.tiling.count(); ++t) {
     const ColumnTile &tile = t < s.tiling.fullCount ? s.tiling.full : s.tiling.tail;
-    int64_t pitch = tile.padded();
+    int64_t pitch = tile.padded(), factorsOfRun = c.product.block > 0 ? pitch * 4 : 0;
     for (int64_t k = 0; k < depth; ++k) {
-      int64_t run = k / s.run, r = k % s.run;
-      int64_t row = base + ((run * groups + r / group) * pitch) * group + r % group;
-      for (int64_t column = 0; column < tile.columns; ++column)
-        place(k, firstColumn + column, row + column * group);
+      int64_t run = k / s.run, r = k % s.run, start = base + run * groups * pitch * group;
+      int64_t row = start + r / group * pitch * group + r % group;
+      for (int64_t column = 0; column < tile.columns; ++column) {
+        place(k, firstColumn + column, row + column * group, factors + (run + 1) * factorsOfRun);
+        if (factorsOfRun > 0 && r == 0)
+          factor(k, firstColumn + column,
+                 start / group * c.product.groupBytesB() + factors + run * factorsOfRun +
+                     column * 4);
+      }
     }
     base += runs * groups * pitch * group;
+    factors += runs * factorsOfRun;
     firstColumn += tile.columns;
   }
+}
+
+// Where the factors of matrix `m`, which begins at `matrix`, go.
+auto factorWriter(const ConstantColumns &source, size_t m, std::byte *matrix) {
+  return [&source, m, matrix](int64_t k, int64_t column, int64_t to) {
+    float value = source.scale(k, static_cast<int64_t>(m), column);
+    std::memcpy(matrix + to, &value, sizeof value);
+  };
 }
 
 template <class T, class Fn>
@@ -33,12 +49,17 @@ std::vector<std::byte> pack(const Contraction &c, const Schedule &s, const Const
   int64_t matrixBytes = packedBytes(c, s);
   std::vector<std::byte> out(static_cast<size_t>(matrixBytes) * source.matrices.size());
   for (size_t m = 0; m < source.matrices.size(); ++m) {
-    auto *matrix = reinterpret_cast<T *>(out.data() + m * static_cast<size_t>(matrixBytes));
-    forEachPlace(c, s, [&](int64_t k, int64_t column, int64_t to) {
+    std::byte *matrix = out.data() + m * static_cast<size_t>(matrixBytes);
+    auto place = [&](int64_t k, int64_t column, int64_t to, int64_t factors) {
       int64_t from =
           source.matrices[m] + source.k[static_cast<size_t>(k)] + column * source.columnStride;
-      matrix[to] = static_cast<T>(read(from, static_cast<int64_t>(m) * c.columns + column));
-    });
+      auto value = static_cast<T>(read(from, static_cast<int64_t>(m) * c.columns + column));
+      if (source.scale && c.product.block == 0) // weights as wide as the sums
+        value = static_cast<T>(static_cast<float>(value) *
+                               source.scale(k, static_cast<int64_t>(m), column));
+      std::memcpy(matrix + to * static_cast<int64_t>(sizeof(T)) + factors, &value, sizeof value);
+    };
+    forEachPlace(c, s, place, factorWriter(source, m, matrix));
   }
   return out;
 }
@@ -52,17 +73,18 @@ std::vector<std::byte> packNibbles(const Contraction &c, const Schedule &s,
                              std::byte{0x88});
   for (size_t m = 0; m < source.matrices.size(); ++m) {
     std::byte *matrix = out.data() + m * static_cast<size_t>(matrixBytes);
-    forEachPlace(c, s, [&](int64_t k, int64_t column, int64_t to) {
+    auto place = [&](int64_t k, int64_t column, int64_t to, int64_t factors) {
       int64_t from =
           source.matrices[m] + source.k[static_cast<size_t>(k)] + column * source.columnStride;
       int64_t value = read(from, static_cast<int64_t>(m) * c.columns + column) + 8;
       assert(value >= 0 && value < 16);
       int64_t element = to % group;
-      std::byte &byte = matrix[to / group * half + element % half];
+      std::byte &byte = matrix[to / group * half + element % half + factors];
       auto nibble = static_cast<std::byte>(value);
       byte = element < half ? (byte & std::byte{0xf0}) | nibble
                             : (byte & std::byte{0x0f}) | (nibble << 4);
-    });
+    };
+    forEachPlace(c, s, place, factorWriter(source, m, matrix));
   }
   return out;
 }

@@ -14,6 +14,8 @@ struct ConstantColumns {
   int64_t columnStride = 1;
   // Narrow integers: zeroPoints[matrix * columns + column] (or the only one) is subtracted.
   Dims zeroPoints;
+  // Factor of reduction element k of a column; empty: none. See Product::block.
+  std::function<float(int64_t k, int64_t matrix, int64_t column)> scale = {};
 };
 
 // For each matrix [column tile][outer reduction loops][group of the run][column of the tile]

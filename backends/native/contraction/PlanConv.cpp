@@ -51,6 +51,21 @@ public:
   }
 
 private:
+  int64_t blockSize() const {
+    return anchor.kind() == OpKind::Conv ? anchor.integer("block_size") : 0;
+  }
+
+  // Of weights [M, C, taps...] with factors [M, C / block, taps...]; k counts taps, then channels.
+  void setFactors() {
+    const Tensor *scale = constantOf(operand(5));
+    int64_t taps = c_.depth() / shape_.channels, channels = shape_.channels;
+    columns_.scale = [=, block = blockSize(), columns = shape_.columns](int64_t k, int64_t matrix,
+                                                                        int64_t column) {
+      int64_t tap = k / channels, from = k % channels / block, row = matrix * columns + column;
+      return static_cast<float>(scale->asDouble((row * (channels / block) + from) * taps + tap));
+    };
+  }
+
   static Product wideColumns(const Product &product) {
     return product.kind == Product::Kind::Plain ? Product::plain(product.accumulator) : product;
   }
@@ -58,7 +73,7 @@ private:
   Expected<void> chooseProduct() {
     DType type = x_.type.dtype;
     if (isFloat(type)) {
-      c_.product = floatProduct(type, constant_, shape_.channels % 2 == 0);
+      c_.product = floatProduct(type, constant_, shape_.channels % 2 == 0, blockSize());
       return {};
     }
     EDGECC_TRY(plan, planNarrow({type, w_.type.dtype, operand(3), operand(4), constant_ != nullptr},
@@ -189,6 +204,8 @@ private:
     for (size_t i = 0; i < c_.left.windows.size(); ++i)
       extend(c_.left.windows[i].taps, c_.right.tapStrides[i]);
     extend(c_.left.channels, c_.right.channelStride);
+    if (blockSize() > 0)
+      setFactors();
   }
 
   // -leftCorrection * sum_k w[k][column], in i32 as the accumulators, and the bias if constant; for

@@ -18,6 +18,8 @@ bool isDepthwise(const Op &op) {
       conv.integer("group") != x.dims()[1] || w.dims().back() > kMaxTapsX || !constantOf(&w))
     return false;
   // Zero points of the weights are folded into them.
+  if (conv.integer("block_size") > 0)
+    return false;
   const Value *zero = planner.operand(4);
   if (zero && !constantOf(zero))
     return false;

@@ -65,7 +65,7 @@ private:
     DType type = a_.value->type.dtype, other = b_.value->type.dtype;
     bool narrow = isInteger(type) && bitWidth(type) < 32;
     if (isFloat(type)) {
-      c_.product = floatProduct(type, constant_, a_.columns % 2 == 0);
+      c_.product = floatProduct(type, constant_, a_.columns % 2 == 0, blockSize());
     } else if (isGemm_ || !narrow) {
       c_.product = Product::plain(narrow ? DType::I32 : type);
     } else {
@@ -96,6 +96,8 @@ private:
     c_.rowsX = dims[batch];
     c_.columns = dims[batch + 1];
   }
+
+  int64_t blockSize() const { return isGemm_ ? 0 : anchor.integer("block_size"); }
 
   // Stride of `matrix` along each batch axis of the result.
   Dims outerStrides(const Matrix &matrix, const Dims &strides) const {
@@ -155,6 +157,12 @@ private:
     for (int64_t k = 0; k < b_.rows; ++k)
       columns_.k.push_back(k * b_.rowStride);
     columns_.zeroPoints.clear();
+    if (blockSize() > 0)
+      columns_.scale = [scale = constantOf(operand(4)), block = blockSize(), rows = b_.rows,
+                        columns = b_.columns](int64_t k, int64_t matrix, int64_t column) {
+        return static_cast<float>(
+            scale->asDouble((matrix * (rows / block) + k / block) * columns + column));
+      };
     // The same zero points for all matrices.
     for (int64_t m = 0; m < (narrow_.rightZeros.size() > 1 ? matrices : 1); ++m)
       columns_.zeroPoints.insert(columns_.zeroPoints.end(), narrow_.rightZeros.begin(),

@@ -36,7 +36,7 @@ std::string Product::str() const {
   static const char *const names[] = {"plain", "dot8", "pair16", "wide16"};
   return std::string(names[static_cast<int>(kind)]) + ":" + std::string(edgecc::name(a)) + "*" +
          std::string(edgecc::name(b)) + (nibbles ? "/2>" : ">") +
-         std::string(edgecc::name(accumulator));
+         std::string(edgecc::name(accumulator)) + (block ? "*" + std::to_string(block) : "");
 }
 
 llvm::Value *loadSplatGroup(KernelEmitter &e, const Product &product, llvm::Value *pointer,

@@ -23,6 +23,9 @@ struct Product {
   // The packed right operand holds two elements, each plus 8, in a byte: in the low nibbles the
   // first half of a group, in the high ones the second half. A group is then two steps.
   bool nibbles = false;
+  // Plain products in f32: in front of every `block` elements of the innermost loop, the packed
+  // right operand has a row of f32 factors, one for each column; 0: none.
+  int64_t block = 0;
 
   static Product plain(DType type) { return {Kind::Plain, type, type, type, 1}; }
   static Product dot8(const NativeTarget &target);

@@ -1,6 +1,7 @@
 #include "backends/native/contraction/Direct.h"
 
 #include <algorithm>
+#include <cassert>
 #include <numeric>
 
 namespace edgecc::native {
@@ -11,6 +12,8 @@ static int64_t product(const Dims &dims) {
     out *= d;
   return out;
 }
+
+constexpr int64_t kScaleBytes = 4; // of a column's factor for a block
 
 static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
@@ -252,6 +255,14 @@ Schedule scheduleOf(const Contraction &c, const NativeTarget &target) {
   chooseBlocks(c, s);
 
   s.loops = mergedLoops(c, leftStrides(c, s));
+  if (p.block > 0) {
+    ReductionLoop &whole = s.loops.back();
+    assert(whole.extent % p.block == 0 && "blocks divide the channels");
+    ReductionLoop blocks{whole.extent / p.block, whole.strideA * p.block, 0};
+    whole.extent = p.block;
+    s.scaledLoop = static_cast<int>(s.loops.size()) - 1;
+    s.loops.insert(s.loops.end() - 1, blocks);
+  }
   ReductionLoop &inner = s.loops.back();
   s.run = inner.extent;
   inner.extent = ceilDiv(inner.extent, p.group);
@@ -262,8 +273,12 @@ Schedule scheduleOf(const Contraction &c, const NativeTarget &target) {
   }
   if (c.right.kind != RightOperand::Kind::InPlace) {
     int64_t stride = p.groupBytesB(); // times the padded columns of the tile
-    for (size_t i = s.loops.size(); i-- > 0; stride *= s.loops[i].extent)
+    for (size_t i = s.loops.size(); i-- > 0;) {
       s.loops[i].strideB = stride;
+      stride *= s.loops[i].extent;
+      if (static_cast<int>(i) == s.scaledLoop + 1 && p.block > 0)
+        stride += kScaleBytes;
+    }
   }
 
   int64_t steps = 1;
@@ -285,11 +300,18 @@ Schedule scheduleOf(const Contraction &c, const NativeTarget &target) {
   return s;
 }
 
+int64_t packedColumnBytes(const Contraction &c, const Schedule &s) {
+  int64_t bytes = c.product.groupBytesB();
+  for (size_t i = s.loops.size(); i-- > 0;) {
+    bytes *= s.loops[i].extent;
+    if (static_cast<int>(i) == s.scaledLoop + 1 && c.product.block > 0)
+      bytes += kScaleBytes;
+  }
+  return bytes;
+}
+
 int64_t packedBytes(const Contraction &c, const Schedule &s) {
-  int64_t bytes = c.product.groupBytesB() * s.tiling.paddedColumns();
-  for (const ReductionLoop &loop : s.loops)
-    bytes *= loop.extent;
-  return roundUp(bytes, 64);
+  return roundUp(packedColumnBytes(c, s) * s.tiling.paddedColumns(), 64);
 }
 
 } // namespace edgecc::native

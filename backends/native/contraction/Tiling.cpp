@@ -54,6 +54,9 @@ public:
         (product_.kind == Product::Kind::Pair16 && !target_.has("avx512vnni")) ||
         (product_.kind == Product::Kind::Plain && !isFloat(product_.accumulator)))
       budget -= 2;
+    // Factors of blocks stay in registers beside the columns, which need a copy to be widened in.
+    if (product_.block > 0 || product_.nibbles)
+      budget -= parts;
     // One part alone leaves each broadcast a single use, which compilers keep beside the sum unless
     // the multiply-add takes it from memory.
     if (parts == 1 && !(target_.arch == Arch::X86_64 && target_.vectorBytes == 64))

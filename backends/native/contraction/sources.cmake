@@ -1,5 +1,6 @@
 list(APPEND NATIVE_SOURCES
   contraction/Convert.cpp
+  contraction/Cost.cpp
   contraction/Depthwise.cpp
   contraction/DepthwiseDot.cpp
   contraction/Direct.cpp
