@@ -19,6 +19,8 @@ Expected<void> splitLargeKernels(Module &module, PassContext &context);
 Expected<void> factorize(Module &module, PassContext &context);
 
 // pruning
+Expected<void> prune(Module &module, PassContext &context);
+Expected<void> sparsify(Module &module, PassContext &context);
 
 // equalisation
 Expected<void> equalize(Module &module, PassContext &context);
@@ -28,6 +30,7 @@ Expected<void> absorbBias(Module &module, PassContext &context);
 Expected<void> calibrate(Module &module, PassContext &context);
 
 // precision and quantisation
+Expected<void> choosePrecision(Module &module, PassContext &context);
 Expected<void> quantize(Module &module, PassContext &context);
 Expected<void> narrowFloats(Module &module, PassContext &context);
 

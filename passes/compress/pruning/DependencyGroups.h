@@ -48,9 +48,23 @@ struct ChannelSelection {
   std::vector<size_t> channels;
 };
 
+// What a pruned function is left of: the original's values, and along pruned axes the original's
+// index of each element that was kept.
+struct Origin {
+  std::map<const Value *, const Value *> values;
+  std::map<std::pair<const Value *, unsigned>, std::vector<int64_t>> kept;
+
+  // Of a copy with the same ops in the same order, before anything is removed from `function`.
+  static Origin ofCopy(const Function &function, const Function &original);
+  // Indices along the axis of the original, one for each of the pruned value's.
+  std::vector<int64_t> indices(const Value &value, unsigned axis) const;
+};
+
 // Removes them all at once from the function that the groups were found in: slices parameters,
 // corrects attributes (groups, shapes, starts), types and provenance. No axis may lose all its
 // elements; that is an error, and nothing has been changed then. The groups are void afterwards.
-Expected<void> removeChannels(Function &function, std::span<const ChannelSelection> selections);
+// `origin`, if given, is kept true.
+Expected<void> removeChannels(Function &function, std::span<const ChannelSelection> selections,
+                              Origin *origin = nullptr);
 
 } // namespace edgecc::pruning

@@ -3,6 +3,7 @@
 #include "passes/compress/pruning/DependencyGroups.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 namespace edgecc::pruning {
@@ -13,7 +14,8 @@ using Indices = std::set<int64_t>;
 
 class Remover {
 public:
-  Remover(Function &function, std::span<const ChannelSelection> selections) : function_(function) {
+  Remover(Function &function, std::span<const ChannelSelection> selections, Origin *origin)
+      : function_(function), origin_(origin) {
     for (const ChannelSelection &selection : selections)
       for (size_t a = 0; a < selection.group->axes.size(); ++a) {
         const SlicedAxis &sliced = selection.group->axes[a];
@@ -197,7 +199,16 @@ private:
     op.set("group", channels / op.operand(1)->dims()[1]);
   }
 
+  // Before the value's type changes.
   void reprovenance(Value &value) {
+    for (unsigned axis = 0; origin_ && axis < value.type.rank(); ++axis)
+      if (const Indices *gone = removed(value, axis)) {
+        std::vector<int64_t> left, before = origin_->indices(value, axis);
+        for (size_t i = 0; i < before.size(); ++i)
+          if (!gone->contains(static_cast<int64_t>(i)))
+            left.push_back(before[i]);
+        origin_->kept[{&value, axis}] = std::move(left);
+      }
     Provenance &provenance = value.provenance;
     for (unsigned axis = 0; axis < value.type.rank(); ++axis) {
       const Indices *gone = removed(value, axis);
@@ -227,6 +238,7 @@ private:
   }
 
   Function &function_;
+  Origin *origin_;
   std::map<std::pair<const void *, unsigned>, Indices> removed_;
   std::map<const void *, const Value *> values_;
   std::set<const Value *> touched_;
@@ -234,8 +246,31 @@ private:
 
 } // namespace
 
-Expected<void> removeChannels(Function &function, std::span<const ChannelSelection> selections) {
-  return Remover(function, selections).run();
+Origin Origin::ofCopy(const Function &function, const Function &original) {
+  Origin origin;
+  auto pair = [&](const Value *value, const Value *from) { origin.values[value] = from; };
+  for (unsigned i = 0; i < function.body.numArguments(); ++i)
+    pair(function.body.argument(i), original.body.argument(i));
+  auto from = original.body.ops().begin();
+  for (const auto &op : function.body.ops()) {
+    for (unsigned i = 0; i < op->numResults(); ++i)
+      pair(op->result(i), (*from)->result(i));
+    ++from;
+  }
+  return origin;
+}
+
+std::vector<int64_t> Origin::indices(const Value &value, unsigned axis) const {
+  if (auto entry = kept.find({&value, axis}); entry != kept.end())
+    return entry->second;
+  std::vector<int64_t> all(static_cast<size_t>(value.dims()[axis]));
+  std::iota(all.begin(), all.end(), int64_t{0});
+  return all;
+}
+
+Expected<void> removeChannels(Function &function, std::span<const ChannelSelection> selections,
+                              Origin *origin) {
+  return Remover(function, selections, origin).run();
 }
 
 } // namespace edgecc::pruning

@@ -1,0 +1,306 @@
+#include "passes/compress/pruning/Refit.h"
+
+#include "ir/OpDef.h"
+#include "passes/compress/Compression.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace edgecc::pruning {
+
+namespace {
+
+constexpr size_t kMaxRowBytes = size_t{128} << 20;
+
+// Equations W x + b = y - skip of one layer at chosen places of the samples.
+class LayerFit {
+public:
+  LayerFit(const LinearRows &rows, const Join &join, size_t number, const RefitOptions &options,
+           size_t samples)
+      : rows_(rows), join_(join), number_(number), options_(options) {
+    size_t columns = static_cast<size_t>(rows_.columns() + 1);
+    size_t outputs = static_cast<size_t>(rows_.groups() * rows_.rows());
+    auto wanted = static_cast<size_t>(options.rowsPerColumn * static_cast<double>(columns));
+    size_t bytes = 4 * (static_cast<size_t>(rows_.groups()) * columns + 2 * outputs);
+    wanted = std::clamp<size_t>(wanted, 256, std::max<size_t>(kMaxRowBytes / bytes, 256));
+    perSample_ = std::clamp<int64_t>(static_cast<int64_t>((wanted + samples - 1) / samples), 1,
+                                     rows_.places());
+    count_ = static_cast<Eigen::Index>(perSample_) * static_cast<Eigen::Index>(samples);
+    sum_.resize(count_, static_cast<Eigen::Index>(outputs));
+  }
+
+  const Join &join() const { return join_; }
+  const LinearRows &rows() const { return rows_; }
+  size_t targetBytes() const { return 4 * static_cast<size_t>(sum_.size()); }
+
+  // What the original computes for the sum; `kept`: its channels that are left.
+  void addTarget(size_t sample, const Tensor &sum, std::span<const int64_t> kept) {
+    int64_t total = sum.dims()[static_cast<size_t>(rows_.outputChannelAxis())];
+    Eigen::Index at = static_cast<Eigen::Index>(sample) * perSample_;
+    for (int64_t place : choosePlaces(rows_.places(), perSample_, sample, number_))
+      rows_.target(sum.data<float>().data(), total, place, kept, sum_.row(at++).data());
+  }
+
+  // What the pruned network computes.
+  void addInput(size_t sample, const Tensor &x, std::span<const Tensor> skips) {
+    if (x_.empty()) {
+      for (int64_t g = 0; g < rows_.groups(); ++g)
+        x_.emplace_back(count_, rows_.columns() + 1);
+      skip_ = MatrixF::Zero(count_, sum_.cols());
+    }
+    std::vector<int64_t> all(static_cast<size_t>(sum_.cols()));
+    std::iota(all.begin(), all.end(), int64_t{0});
+    std::vector<float> row(all.size());
+    Eigen::Index at = static_cast<Eigen::Index>(sample) * perSample_;
+    for (int64_t place : choosePlaces(rows_.places(), perSample_, sample, number_)) {
+      for (size_t g = 0; g < x_.size(); ++g) {
+        float *to = x_[g].row(at).data();
+        rows_.gather(x.data<float>().data(), place, static_cast<int64_t>(g), to);
+        to[rows_.columns()] = rows_.takesBias() ? 1.0f : 0.0f;
+      }
+      for (const Tensor &skip : skips) {
+        rows_.target(skip.data<float>().data(), sum_.cols(), place, all, row.data());
+        skip_.row(at) += Eigen::Map<const Eigen::RowVectorXf>(row.data(), sum_.cols());
+      }
+      ++at;
+    }
+  }
+
+  // Solves and stores. Errors are of the clamped sum, relative to its variance.
+  void solve(Module &module, double &before, double &after) {
+    std::vector<MatrixD> weights;
+    std::vector<Eigen::VectorXd> biases;
+    double energy = 0, errorBefore = 0, errorAfter = 0;
+    for (int64_t g = 0; g < rows_.groups(); ++g) {
+      MatrixD fitted = solveGroup(g, energy, errorBefore, errorAfter);
+      weights.push_back(fitted.leftCols(rows_.columns()));
+      biases.push_back(fitted.col(rows_.columns()));
+    }
+    if (errorAfter < errorBefore)
+      rows_.store(module, weights, biases);
+    before = energy > 0 ? errorBefore / energy : 0;
+    after = energy > 0 ? errorAfter / energy : 0;
+  }
+
+private:
+  MatrixD solveGroup(int64_t group, double &energy, double &errorBefore, double &errorAfter) {
+    Eigen::Index m = rows_.rows(), k = rows_.columns();
+    const MatrixF &x = x_[static_cast<size_t>(group)];
+    MatrixF sum = sum_.middleCols(group * m, m), skip = skip_.middleCols(group * m, m);
+    MatrixF wanted = clamp(sum);
+    Eigen::RowVectorXf mean = wanted.colwise().mean();
+    energy += (wanted.rowwise() - mean).cast<double>().squaredNorm();
+    auto resultOf = [&](const MatrixD &w) -> MatrixF {
+      return timesTransposed(x, w.cast<float>()) + skip;
+    };
+    auto errorOf = [&](const MatrixF &result) {
+      return (clamp(result) - wanted).cast<double>().squaredNorm();
+    };
+    MatrixD start(m, k + 1);
+    start << rows_.matrix(group), rows_.bias(group);
+    MatrixD fitted = start;
+    double error = errorOf(resultOf(start));
+    errorBefore += error;
+
+    MatrixD gram = gramOf(x), damped = gram;
+    damped.diagonal().head(k).array() += options_.ridge * gram.diagonal().head(k).mean() + 1e-12;
+    damped(k, k) += 1e-9 * static_cast<double>(count_);
+    Eigen::LLT<MatrixD> factor(damped);
+    MatrixF goal = sum;
+    unsigned rounds = isClamped() ? 1 + options_.clampRounds : 1;
+    for (unsigned round = 0; factor.info() == Eigen::Success && round < rounds; ++round) {
+      // W0 + (Y X^T - W0 X X^T) (X X^T + ridge)^-1
+      MatrixD residual = transposedTimes(goal - skip, x) - start * gram;
+      MatrixD candidate = start + MatrixD(factor.solve(residual.transpose()).transpose());
+      if (!candidate.allFinite())
+        break;
+      MatrixF result = resultOf(candidate);
+      double reached = errorOf(result);
+      if (reached < error) {
+        error = reached;
+        fitted = std::move(candidate);
+      } else if (round > 0) {
+        break;
+      }
+      relax(goal, sum, result);
+    }
+    errorAfter += error;
+    return fitted;
+  }
+
+  bool isClamped() const { return join_.low > -INFINITY || join_.high < INFINITY; }
+
+  MatrixF clamp(const MatrixF &values) const {
+    return values.cwiseMax(static_cast<float>(join_.low)).cwiseMin(static_cast<float>(join_.high));
+  }
+
+  // Where the original is beyond the clamp, any result beyond it is right: the goal becomes the
+  // present result there. This majorises the clamped error, so each round lowers it.
+  void relax(MatrixF &goal, const MatrixF &sum, const MatrixF &result) const {
+    auto low = static_cast<float>(join_.low), high = static_cast<float>(join_.high);
+    for (Eigen::Index i = 0; i < goal.size(); ++i) {
+      float wanted = sum.data()[i], present = result.data()[i];
+      goal.data()[i] = wanted <= low    ? std::min(present, low)
+                       : wanted >= high ? std::max(present, high)
+                                        : wanted;
+    }
+  }
+
+  LinearRows rows_;
+  Join join_;
+  size_t number_;
+  const RefitOptions &options_;
+  int64_t perSample_ = 1;
+  Eigen::Index count_ = 0;
+  std::vector<MatrixF> x_; // of each group, with a last column of ones for the bias
+  MatrixF sum_, skip_;     // targets for all output channels, and what is added before the clamp
+};
+
+// Layers in order, in steps: a layer's step is behind those of all layers that its input and skips
+// depend on.
+std::vector<std::vector<size_t>> stepsOf(const Function &function,
+                                         const std::vector<LinearRows> &layers,
+                                         const std::vector<Join> &joins) {
+  std::map<const Op *, size_t> layerOf;
+  for (size_t i = 0; i < layers.size(); ++i)
+    layerOf[&layers[i].op()] = i;
+  std::map<const Value *, size_t> step; // first step in which the value is final
+  std::vector<std::vector<size_t>> steps;
+  for (const auto &op : function.body.ops()) {
+    size_t at = 0;
+    for (const Value *operand : op->operands())
+      if (operand && step.contains(operand))
+        at = std::max(at, step.at(operand));
+    if (auto layer = layerOf.find(op.get()); layer != layerOf.end()) {
+      for (const Value *skip : joins[layer->second].skips)
+        if (step.contains(skip))
+          at = std::max(at, step.at(skip));
+      steps.resize(std::max(steps.size(), at + 1));
+      steps[at].push_back(layer->second);
+      ++at;
+    }
+    for (unsigned r = 0; r < op->numResults(); ++r)
+      step[op->result(r)] = at;
+  }
+  return steps;
+}
+
+// Targets are collected for several steps ahead, as far as these bytes go.
+constexpr size_t kMaxTargetBytes = size_t{192} << 20;
+
+class Refitter {
+public:
+  Refitter(Module &module, Function &function, const Function &original, const Origin &origin,
+           Executor &executor, CachedSamples &samples, const RefitOptions &options,
+           const Progress &progress)
+      : module_(module), function_(function), original_(original), origin_(origin),
+        executor_(executor), samples_(samples), options_(options), progress_(progress) {
+    auto order = orderOf(function);
+    for (const auto &op : function.body.ops()) {
+      if (auto rows = LinearRows::of(*op)) {
+        joins_.push_back(joinOf(*rows, order));
+        layers_.push_back(*rows);
+      } else if (op->def().is(OpTrait::Contraction) && constantOf(op->operand(1))) {
+        report_.skipped.push_back(nameOfLayer(*op));
+      }
+    }
+    steps_ = stepsOf(function, layers_, joins_);
+  }
+
+  Expected<RefitReport> run() {
+    std::map<size_t, LayerFit> fits;
+    size_t ahead = 0;
+    for (size_t step = 0; step < steps_.size(); ++step) {
+      if (step == ahead) {
+        size_t bytes = 0;
+        do {
+          for (size_t number : steps_[ahead]) {
+            auto added = fits.try_emplace(number, layers_[number], joins_[number], number, options_,
+                                          samples_.size());
+            bytes += added.first->second.targetBytes();
+          }
+          ++ahead;
+        } while (ahead < steps_.size() && bytes < kMaxTargetBytes);
+        EDGECC_CHECK(collectTargets(fits));
+      }
+      EDGECC_CHECK(collectInputs(steps_[step], fits, step));
+      for (size_t number : steps_[step]) {
+        double before = 0, after = 0;
+        fits.at(number).solve(module_, before, after);
+        report_.errorBefore += before / static_cast<double>(layers_.size());
+        report_.errorAfter += after / static_cast<double>(layers_.size());
+        ++report_.layers;
+        fits.erase(number);
+      }
+    }
+    return std::move(report_);
+  }
+
+private:
+  Expected<void> collectTargets(std::map<size_t, LayerFit> &fits) {
+    std::vector<const Value *> wanted;
+    std::vector<std::vector<int64_t>> kept;
+    for (auto &[number, fit] : fits) {
+      wanted.push_back(origin_.values.at(fit.join().sum));
+      kept.push_back(
+          origin_.indices(*fit.join().sum, static_cast<unsigned>(fit.rows().outputChannelAxis())));
+    }
+    EDGECC_TRY(session, executor_.prepare(original_, wanted));
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      EDGECC_TRY(inputs, samples_.get(i));
+      EDGECC_TRY(values, session->run(inputs));
+      size_t at = 0;
+      for (auto &[number, fit] : fits) {
+        fit.addTarget(i, values[at], kept[at]);
+        ++at;
+      }
+    }
+    return {};
+  }
+
+  Expected<void> collectInputs(const std::vector<size_t> &step, std::map<size_t, LayerFit> &fits,
+                               size_t stepsDone) {
+    std::vector<const Value *> wanted;
+    for (size_t number : step) {
+      wanted.push_back(&layers_[number].input());
+      wanted.insert(wanted.end(), joins_[number].skips.begin(), joins_[number].skips.end());
+    }
+    EDGECC_TRY(session, executor_.prepare(function_, wanted));
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      EDGECC_TRY(inputs, samples_.get(i));
+      EDGECC_TRY(values, session->run(inputs));
+      std::span<const Tensor> rest = values;
+      for (size_t number : step) {
+        size_t skips = joins_[number].skips.size();
+        fits.at(number).addInput(i, rest[0], rest.subspan(1, skips));
+        rest = rest.subspan(1 + skips);
+      }
+      if (progress_)
+        progress_(stepsDone * samples_.size() + i + 1, steps_.size() * samples_.size());
+    }
+    return {};
+  }
+
+  Module &module_;
+  Function &function_;
+  const Function &original_;
+  const Origin &origin_;
+  Executor &executor_;
+  CachedSamples &samples_;
+  const RefitOptions &options_;
+  const Progress &progress_;
+  std::vector<LinearRows> layers_;
+  std::vector<Join> joins_;
+  std::vector<std::vector<size_t>> steps_;
+  RefitReport report_;
+};
+
+} // namespace
+
+Expected<RefitReport> refit(Module &module, Function &function, const Function &original,
+                            const Origin &origin, Executor &executor, CachedSamples &samples,
+                            const RefitOptions &options, const Progress &progress) {
+  return Refitter(module, function, original, origin, executor, samples, options, progress).run();
+}
+
+} // namespace edgecc::pruning
