@@ -44,7 +44,7 @@ struct Widths {
 };
 constexpr Widths kWidths[] = {
     {"int8", "i8", "u8"},         {"int16", "i8", "i16"}, {"int4", "i4", "u8"},
-    {"auto", "f32", "u8"},        {"w8", "i8", "f32"},    {"w4", "i4", "f32"},
+    {"auto", "f32", "f32"},       {"w8", "i8", "f32"},    {"w4", "i4", "f32"},
     {"dynamic", "i8", "dynamic"},
 };
 
@@ -58,7 +58,7 @@ void addQuantization(PassList &passes, const Registry &registry, const Compressi
       std::ranges::find(kWidths, std::string_view(recipe.quantize), &Widths::name);
   assert(widths != std::end(kWidths) && "the driver accepts these names alone");
   bool isAutomatic = recipe.quantize == "auto";
-  bool observes = widths->activations != "f32" && widths->activations != "dynamic";
+  bool observes = isAutomatic || (widths->activations != "f32" && widths->activations != "dynamic");
 
   if (observes && recipe.equalize)
     add("equalize").set("ranges", "activations"); // channels of one tensor alike
