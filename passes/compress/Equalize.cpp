@@ -5,7 +5,7 @@
 // are solved together, by repeating the update until no factor changes.
 #include "passes/channels/Rescale.h"
 #include "passes/compress/Passes.h"
-#include "passes/compress/equalization/ChannelSummary.h"
+#include "passes/compress/equalization/QuantizationNoise.h"
 #include "passes/compress/equalization/WeightRanges.h"
 
 #include <algorithm>
@@ -75,45 +75,31 @@ std::vector<double> fromWeights(const Block &body, const ChannelClasses &classes
   return scales;
 }
 
-// Each column feeds one row of its own, so that weights with a scale for each row do not care.
-bool isDepthwise(const Op &op) {
-  return op.kind() == OpKind::Conv && op.operand(1)->dims()[1] == 1 &&
-         op.integer("group") == op.operand(1)->dims()[0];
-}
-
-// For weights with a scale for each row: rows may have any range, so that the ranges to be balanced
-// are those of the activations and of the columns (Xiao et al. 2023, "SmoothQuant"):
-//   s_i = a_i^(1/2) / r2_i^(1/2), and a_i where only depthwise layers read.
+// For weights with a scale for each row: rows may have any range, so what counts are the common
+// scale of the activations and the columns.
 Expected<std::vector<double>> fromActivations(const Module &module, const ChannelClasses &classes,
                                               PassContext &context) {
   const Block &body = module.main().body;
   std::vector<ChannelsOf> values;
-  for (const auto &op : body.ops())
-    if (const LinearLayer *layer = classes.layer(*op))
-      if (const Labels &x = *classes.labels(*op->operand(0));
-          x.axis() == layer->inputAxis &&
-          std::ranges::any_of(x.ids, [&](uint32_t id) { return classes.isFree(id); }))
-        values.push_back({op->operand(0), layer->inputAxis});
-  std::vector<double> scales(classes.classes().size(), 1.0), peaks(scales.size(), 0.0);
-  if (values.empty())
-    return scales;
-  EDGECC_TRY(seen, summarizeChannels(module, context, values, context.options.integer("samples")));
-  for (size_t i = 0; i < values.size(); ++i)
-    for (size_t c = 0; c < seen[i].size(); ++c) {
-      double &peak = peaks[classes.labels(*values[i].value)->at(static_cast<int64_t>(c))];
-      peak = std::max(peak, seen[i][c].peak());
+  std::vector<const LinearLayer *> readers;
+  for (const auto &op : body.ops()) {
+    const LinearLayer *layer = classes.layer(*op);
+    const Labels *x = layer ? classes.labels(*op->operand(0)) : nullptr;
+    if (x && x->axis() == layer->inputAxis &&
+        std::ranges::any_of(x->ids, [&](uint32_t id) { return classes.isFree(id); })) {
+      values.push_back({op->operand(0), layer->inputAxis});
+      readers.push_back(layer);
     }
-  ClassRanges ranges = WeightRanges(body, classes).under(scales);
-  const double limit = context.options.real("limit");
-  for (uint32_t id = 0; id < scales.size(); ++id) {
-    if (!classes.isFree(id) || peaks[id] == 0 || ranges.consumed[id] == 0)
-      continue;
-    bool depthwise = std::ranges::all_of(classes.classes()[id].consumers,
-                                         [](const auto &end) { return isDepthwise(*end.op); });
-    double s = depthwise ? peaks[id] : std::sqrt(peaks[id] / ranges.consumed[id]);
-    scales[id] = std::clamp(s, 1 / limit, limit);
   }
-  return scales;
+  std::vector<double> none(classes.classes().size(), 1.0);
+  if (values.empty())
+    return none;
+  EDGECC_TRY(seen, summarizeChannels(module, context, values, context.options.integer("samples")));
+  std::vector<ReadingLayer> layers;
+  for (size_t i = 0; i < readers.size(); ++i)
+    layers.emplace_back(*readers[i], classes.labels(*values[i].value)->ids, std::move(seen[i]));
+  return leastNoise(classes, layers, WeightRanges(body, classes).under(none).consumed,
+                    context.options.real("limit"));
 }
 
 Expected<void> checkOptions(const PassOptions &options) {
