@@ -40,21 +40,26 @@ double peakMegabytes() {
   return static_cast<double>(usage.ru_maxrss) / 1e3;
 }
 
-// Adds up the time that is spent reading and decoding.
+// Adds up the time that is spent reading and decoding, and runs the model alone on each sample: the
+// two are compared under the same load of the machine.
 class TimedData : public DataSource {
 public:
-  explicit TimedData(DataSource &data) : data_(data) {}
+  TimedData(DataSource &data, Executor::Session &alone) : data_(data), alone_(alone) {}
   size_t size() const override { return data_.size(); }
   Expected<std::vector<Tensor>> sample(size_t index) override {
     auto start = Clock::now();
-    auto result = data_.sample(index);
-    seconds += secondsSince(start);
-    return result;
+    EDGECC_TRY(inputs, data_.sample(index));
+    decoding += secondsSince(start);
+    start = Clock::now();
+    EDGECC_CHECK(alone_.run(inputs));
+    alone += secondsSince(start);
+    return std::move(inputs);
   }
-  double seconds = 0;
+  double decoding = 0, alone = 0;
 
 private:
   DataSource &data_;
+  Executor::Session &alone_;
 };
 
 // Adds up the time that is spent compiling and that in compiled code.
@@ -88,17 +93,6 @@ private:
   };
 };
 
-Expected<void> runPlain(const Module &module, Executor &executor, DataSource &data) {
-  const std::vector<Value *> &yields = module.main().body.yields();
-  EDGECC_TRY(session, executor.prepare(module.main(),
-                                       std::vector<const Value *>(yields.begin(), yields.end())));
-  for (size_t i = 0; i < data.size(); ++i) {
-    EDGECC_TRY(inputs, data.sample(i));
-    EDGECC_CHECK(session->run(inputs));
-  }
-  return {};
-}
-
 Expected<bool> run(const Options &o) {
   EDGECC_TRY(target, native::resolveTarget("native", "host"));
   driver::NativeTargetModel targetModel(target);
@@ -117,32 +111,36 @@ Expected<bool> run(const Options &o) {
   dataOptions.samples = o.samples;
   EDGECC_TRY(data, driver::CalibrationData::open(o.data, module->main(), dataOptions));
   driver::NativeOptions native{.threads = o.threads, .compileThreads = o.threads};
+  driver::NativeExecutor executor(native);
+  const std::vector<Value *> &yields = module->main().body.yields();
+  EDGECC_TRY(alone, executor.prepare(module->main(),
+                                     std::vector<const Value *>(yields.begin(), yields.end())));
+  EDGECC_TRY(first, data->sample(0));
+  EDGECC_CHECK(alone->run(first));
   double count = static_cast<double>(data->size());
-  TimedExecutor alone(native);
-  EDGECC_CHECK(runPlain(*module, alone, *data));
-  fmt::print("{} samples, {} threads\n{:<16} {:>9} {:>8} {:>9} {:>9} {:>9} {:>9} {:>10}\n",
-             data->size(), o.threads, "", "samples/s", "of plain", "model", "observing",
-             "compiling", "decoding", "peak RSS");
-  fmt::print("{:<16} {:>9.1f} {:>8} {:>7.2f} s {:>9} {:>7.2f} s {:>9} {:>7.0f} MB\n", "model alone",
-             count / alone.running, "1.00", alone.running, "", alone.compiling, "",
-             peakMegabytes());
+  fmt::print("{} samples, {} threads; the model alone: peak RSS {:.0f} MB\n", data->size(),
+             o.threads, peakMegabytes());
+  fmt::print("{:<16} {:>11} {:>10} {:>6} {:>8} {:>9} {:>9} {:>9} {:>9}\n", "", "calibration",
+             "alone", "ratio", "in model", "observing", "compiling", "decoding", "peak RSS");
   bool fastEnough = true;
   for (const std::string &method : o.methods) {
     EDGECC_TRY(passes, registry.parse("calibrate{method=" + method +
                                       ",per-channel=" + (o.perChannel ? "true}" : "false}")));
-    TimedData timed(*data);
-    TimedExecutor executor(native);
+    TimedData timed(*data, *alone);
+    TimedExecutor calibrating(native);
     Compression compression;
     compression.data = &timed;
-    manager.executor = &executor;
+    manager.executor = &calibrating;
     manager.compression = &compression;
     auto start = Clock::now();
     EDGECC_CHECK(runPasses(*module, passes, manager));
-    double seconds = secondsSince(start) - timed.seconds - executor.compiling;
-    double ratio = alone.running / seconds;
-    fmt::print("{:<16} {:>9.1f} {:>8.2f} {:>7.2f} s {:>7.2f} s {:>7.2f} s {:>7.2f} s {:>7.0f} MB\n",
-               method, count / seconds, ratio, executor.running, seconds - executor.running,
-               executor.compiling, timed.seconds, peakMegabytes());
+    double seconds = secondsSince(start) - timed.decoding - timed.alone - calibrating.compiling;
+    double ratio = timed.alone / seconds;
+    fmt::print("{:<16} {:>9.1f}/s {:>8.1f}/s {:>6.2f} {:>6.2f} s {:>7.2f} s {:>7.2f} s {:>7.2f} s "
+               "{:>6.0f} MB\n",
+               method, count / seconds, count / timed.alone, ratio, calibrating.running,
+               seconds - calibrating.running, calibrating.compiling, timed.decoding,
+               peakMegabytes());
     fastEnough &= ratio >= o.minimum;
   }
   return fastEnough;

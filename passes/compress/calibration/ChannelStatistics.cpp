@@ -1,16 +1,10 @@
 #include "passes/compress/calibration/ChannelStatistics.h"
 
+#include "passes/compress/calibration/Wide.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-// The loops below run over independent lanes, so that wider vectors give the same bits.
-#if defined(__x86_64__) && defined(__linux__) && !defined(__SANITIZE_ADDRESS__) &&                 \
-    !(defined(__has_feature) && __has_feature(address_sanitizer))
-#define EDGECC_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define EDGECC_WIDE
-#endif
 
 namespace edgecc {
 

@@ -1,5 +1,7 @@
 #include "passes/compress/calibration/GrowingHistogram.h"
 
+#include "passes/compress/calibration/Wide.h"
+
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -11,6 +13,44 @@ namespace {
 
 int64_t binAt(float value, int exponent) {
   return static_cast<int64_t>(std::floor(std::ldexp(double{value}, -exponent)));
+}
+
+// Bins of values in a window that begins at `first`.
+int32_t binOf(float value, float inverse, int32_t first) {
+  float scaled = value * inverse;
+  auto bin = static_cast<int32_t>(scaled); // towards zero
+  return bin - (static_cast<float>(bin) > scaled ? 1 : 0) - first;
+}
+
+EDGECC_WIDE void binsOf(const float *values, size_t count, float inverse, int32_t first,
+                        int32_t *out) {
+  for (size_t i = 0; i < count; ++i)
+    out[i] = binOf(values[i], inverse, first);
+}
+
+// The same with a window for each column.
+EDGECC_WIDE void binsOfRows(const float *values, size_t rows, size_t columns, const float *inverse,
+                            const int32_t *first, int32_t *out) {
+  for (size_t row = 0; row < rows; ++row, values += columns, out += columns)
+    for (size_t i = 0; i < columns; ++i)
+      out[i] = binOf(values[i], inverse[i], first[i]);
+}
+
+constexpr size_t kTogether = 8;
+
+void countColumns(std::span<uint32_t *const> counts, size_t rows, const int32_t *bins,
+                  size_t stride) {
+  if (counts.size() < kTogether) {
+    for (size_t row = 0; row < rows; ++row, bins += stride)
+      for (size_t i = 0; i < counts.size(); ++i)
+        ++counts[i][bins[i]];
+    return;
+  }
+  std::array<uint32_t *, kTogether> local;
+  std::ranges::copy(counts, local.begin());
+  for (size_t row = 0; row < rows; ++row, bins += stride)
+    for (size_t i = 0; i < kTogether; ++i)
+      ++local[i][bins[i]];
 }
 
 } // namespace
@@ -48,7 +88,7 @@ void GrowingHistogram::add(std::span<const float> values) {
   if (values.size() < 2 * counts_.size()) {
     expect(values.size());
     for (float value : values)
-      ++recent_[static_cast<size_t>(binOf(value, inverse_) - first_)];
+      ++recent_[static_cast<size_t>(binOf(value, inverse_, first_))];
     return;
   }
   constexpr size_t kLongest = size_t{1} << 24; // counts in 32 bits
@@ -59,7 +99,7 @@ void GrowingHistogram::add(std::span<const float> values) {
 // Activations have long runs of equal values (zeros behind a Relu): neighbours count in different
 // arrays, so that an increment need not wait for the one before it.
 void GrowingHistogram::addLarge(std::span<const float> values) {
-  constexpr size_t kBlock = 256, kWays = 4;
+  constexpr size_t kBlock = 1024, kWays = 4;
   size_t bins = counts_.size();
   std::vector<uint32_t> partial(kWays * bins);
   uint32_t *ways[kWays];
@@ -68,15 +108,13 @@ void GrowingHistogram::addLarge(std::span<const float> values) {
   std::array<int32_t, kBlock> index;
   size_t at = 0;
   for (; at + kBlock <= values.size(); at += kBlock) {
-    const float *block = values.data() + at;
-    for (size_t i = 0; i < kBlock; ++i)
-      index[i] = binOf(block[i], inverse_) - first_;
+    binsOf(values.data() + at, kBlock, inverse_, first_, index.data());
     for (size_t i = 0; i < kBlock; i += kWays)
       for (size_t way = 0; way < kWays; ++way)
         ++ways[way][index[i + way]];
   }
   for (; at < values.size(); ++at)
-    ++ways[0][binOf(values[at], inverse_) - first_];
+    ++ways[0][binOf(values[at], inverse_, first_)];
   for (size_t i = 0; i < bins; ++i)
     for (size_t way = 0; way < kWays; ++way)
       counts_[i] += ways[way][i];
@@ -95,36 +133,30 @@ void GrowingHistogram::flush() {
   pending_ = 0;
 }
 
-// A few histograms at a time over all rows: their counts stay in the cache.
+// Some thousand values at a time, which stay in the cache.
 void GrowingHistogram::addRows(std::span<GrowingHistogram> histograms,
                                std::span<const float> values) {
-  constexpr size_t kBlock = 8;
-  size_t columns = histograms.size();
-  assert(values.size() / columns <= UINT32_MAX);
-  for (size_t begin = 0; begin < columns; begin += kBlock) {
-    size_t width = std::min(kBlock, columns - begin);
-    std::array<float, kBlock> inverse{};
-    std::array<int32_t, kBlock> first{}, index;
-    std::array<uint32_t *, kBlock> counts;
-    for (size_t i = 0; i < width; ++i) {
-      GrowingHistogram &histogram = histograms[begin + i];
-      inverse[i] = histogram.inverse_;
-      first[i] = histogram.first_;
-      counts[i] = histogram.recent_.data();
-      histogram.expect(values.size() / columns);
-    }
-    if (width < kBlock) {
-      for (size_t at = begin; at < values.size(); at += columns)
-        for (size_t i = 0; i < width; ++i)
-          ++counts[i][binOf(values[at + i], inverse[i]) - first[i]];
-      continue;
-    }
-    for (size_t at = begin; at < values.size(); at += columns) {
-      for (size_t i = 0; i < kBlock; ++i)
-        index[i] = binOf(values[at + i], inverse[i]) - first[i];
-      for (size_t i = 0; i < kBlock; ++i)
-        ++counts[i][index[i]];
-    }
+  constexpr size_t kValues = size_t{1} << 14;
+  size_t columns = histograms.size(), total = values.size() / columns;
+  std::vector<float> inverse;
+  std::vector<int32_t> first;
+  std::vector<uint32_t *> counts;
+  for (GrowingHistogram &histogram : histograms) {
+    inverse.push_back(histogram.inverse_);
+    first.push_back(histogram.first_);
+    counts.push_back(histogram.recent_.data());
+    histogram.expect(total);
+  }
+  size_t rows = std::max<size_t>(1, kValues / columns);
+  std::vector<int32_t> bins(rows * columns);
+  for (size_t row = 0; row < total; row += rows) {
+    size_t part = std::min(rows, total - row);
+    binsOfRows(values.data() + row * columns, part, columns, inverse.data(), first.data(),
+               bins.data());
+    // Some columns at a time: fewer would wait for themselves, as above, more leave the cache.
+    for (size_t i = 0; i < columns; i += kTogether)
+      countColumns(std::span(counts).subspan(i, std::min(kTogether, columns - i)), part,
+                   bins.data() + i, columns);
   }
 }
 

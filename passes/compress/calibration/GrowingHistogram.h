@@ -26,11 +26,6 @@ public:
   Histogram histogram() const;
 
 private:
-  static int32_t binOf(float value, float inverse) {
-    float scaled = value * inverse;
-    auto bin = static_cast<int32_t>(scaled); // towards zero
-    return bin - (static_cast<float>(bin) > scaled ? 1 : 0);
-  }
   void addLarge(std::span<const float> values);
   void expect(uint64_t values); // before so many are counted in recent_
   void flush();
