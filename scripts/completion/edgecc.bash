@@ -5,10 +5,11 @@ _edgecc_options() { # _edgecc_options COMMAND: its options
     run) echo "--shape --test-data --rtol --atol --input --output-dir --images --mean --scale" \
               "--layout --order --fit --threads --profile --json --help" ;;
     bench) echo "--threads --runs --test-data --json --help" ;;
-    inspect) echo "--json --help" ;;
+    inspect) echo "--json --calibration --help" ;;
     verify) echo "--shape --help" ;;
     opt) echo "--passes --output --shape --target --cpu --load-pass --elide --list-passes" \
-              "--statistics --help" ;;
+              "--statistics --calibrate --calibrate-samples --mean --scale --layout --order --fit" \
+              "--help" ;;
     ops) echo "--markdown --help" ;;
     *) echo "--output --emit --shape --shapes-from --freeze --image-input --target --cpu" \
             "--symbol --threads --passes --load-pass --print-after --time-passes --verify-each" \
