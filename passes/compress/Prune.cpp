@@ -1,5 +1,6 @@
 // Removes channels until the model is as small as asked for, and refits what is left.
 #include "passes/compress/Passes.h"
+#include "passes/compress/pruning/Blocks.h"
 #include "passes/compress/pruning/Refit.h"
 #include "passes/compress/pruning/Select.h"
 
@@ -79,11 +80,12 @@ public:
   Expected<void> run() {
     auto rounds = context_.options.integer("rounds");
     double start = cost();
+    bool byBlocks = context_.options.text("granularity") == "block";
     bool refits = context_.options.flag("refit") && hasData();
     for (int64_t round = 1; round <= rounds; ++round) {
       double wanted =
           start * (1 - goal_.fraction * static_cast<double>(round) / static_cast<double>(rounds));
-      EDGECC_CHECK(shrinkTo(wanted, start));
+      EDGECC_CHECK(byBlocks ? dropTo(wanted, start) : shrinkTo(wanted, start));
       if (refits && round < rounds)
         EDGECC_CHECK(refitAll(1));
     }
@@ -140,6 +142,32 @@ private:
       for (const ChannelSelection &selection : selections)
         context_.statistics.add("channels removed",
                                 static_cast<int64_t>(selection.channels.size()));
+    }
+    return {};
+  }
+
+  // The same with whole residual blocks.
+  Expected<void> dropTo(double wanted, double start) {
+    std::vector<ResidualBlock> blocks = findResidualBlocks(module_.main());
+    EDGECC_CHECK(
+        scoreBlocks(module_.main(), blocks, *context_.executor, *samples_, context_.progress));
+    for (ResidualBlock &block : blocks) {
+      double gain = 0;
+      for (const Op *op : block.ops)
+        gain += Budget::costOfOp(*op, goal_.resource, context_.target);
+      block.loss /= std::max(gain, 1e-9);
+    }
+    std::ranges::stable_sort(blocks, {}, &ResidualBlock::loss);
+    for (size_t next = 0; cost() > wanted * (1 + 1e-9); ++next) {
+      if (next == blocks.size())
+        return error("prune cannot remove " + percent(goal_.fraction) + " of the " + goal_.name +
+                         ": without any residual block " + percent(1 - cost() / start) + " is gone",
+                     "prune", "lower the target, or use granularity=filter");
+      if (context_.compression)
+        context_.compression->notes.push_back(
+            {"prune", nameOfLayer(*blocks[next].add), "The residual block was removed."});
+      removeBlock(blocks[next], origin_);
+      context_.statistics.add("residual blocks removed");
     }
     return {};
   }
@@ -216,6 +244,16 @@ Expected<void> prune(Module &module, PassContext &context) {
   EDGECC_TRY(criterion, parseCriterion(context.options.text("criterion"), hasData));
   if (goal.resource == Resource::Time && !context.target)
     return error("the target 'time' needs a machine to compile for", "prune");
+  const std::string &granularity = context.options.text("granularity");
+  const std::string &scope = context.options.text("scope");
+  if (granularity != "filter" && granularity != "block")
+    return error("there is no granularity '" + granularity + "'", "prune", "filter or block");
+  if (scope != "global" && scope != "layer")
+    return error("there is no scope '" + scope + "'", "prune", "global or layer");
+  if (granularity == "block" && (!hasData || goal.resource == Resource::Memory))
+    return error("residual blocks are chosen by what they add on calibration data, to save "
+                 "arithmetic, parameters or time",
+                 "prune", "give samples with --calibrate, and another target than memory");
   return Pruner(module, context, goal, criterion).run();
 }
 

@@ -15,21 +15,33 @@ const void *keyOf(const Value &value) {
   return op && op->parameter ? static_cast<const void *>(op->parameter) : &value;
 }
 
+double ownCost(const Op &op, Resource resource, const TargetModel *target) {
+  if (resource == Resource::Macs && op.def().is(OpTrait::Contraction))
+    return static_cast<double>(costOf(op).macs);
+  if (resource == Resource::Params && op.parameter)
+    return static_cast<double>(op.parameter->content.elements());
+  if (resource == Resource::Time && !op.parameter && op.numRegions() == 0)
+    return target->cost(op);
+  return 0;
+}
+
 } // namespace
+
+double Budget::costOfOp(const Op &op, Resource resource, const TargetModel *target) {
+  double cost = ownCost(op, resource, target);
+  for (const Value *operand : op.operands())
+    if (constantOf(operand))
+      cost += ownCost(*operand->definingOp(), resource, target);
+  return cost;
+}
 
 Budget::Budget(const Function &function, Resource resource, const TargetModel *target)
     : function_(function), resource_(resource) {
   for (const auto &op : function.body.ops()) {
     if (op->def().is(OpTrait::Terminator))
       continue;
-    double cost = 0;
     bool isContraction = op->def().is(OpTrait::Contraction);
-    if (resource == Resource::Macs && isContraction)
-      cost = static_cast<double>(costOf(*op).macs);
-    if (resource == Resource::Params && op->parameter)
-      cost = static_cast<double>(op->parameter->content.elements());
-    if (resource == Resource::Time && !op->parameter && op->numRegions() == 0)
-      cost = target->cost(*op);
+    double cost = ownCost(*op, resource, target);
     if (cost > 0)
       base_[op.get()] = cost;
     if (!isContraction || cost <= 0)

@@ -18,6 +18,9 @@ public:
   // proportion to the extents; exact for Macs, Params and Memory.
   double cost() const;
 
+  // Of one op and the constants it reads; not for Memory.
+  static double costOfOp(const Op &op, Resource resource, const TargetModel *target);
+
   // What to lower to lower the cost: the cost itself, but for Memory a smooth stand-in to which all
   // moments contribute, since one step rarely lowers several equal peaks.
   double pressure() const;
