@@ -58,10 +58,12 @@ void addQuantization(PassList &passes, const Registry &registry, const Compressi
       std::ranges::find(kWidths, std::string_view(recipe.quantize), &Widths::name);
   assert(widths != std::end(kWidths) && "the driver accepts these names alone");
   bool isAutomatic = recipe.quantize == "auto";
+  bool isForSpeed = isAutomatic || recipe.quantize == "int8"; // the others save space or accuracy
   bool observes = isAutomatic || (widths->activations != "f32" && widths->activations != "dynamic");
 
   if (observes && recipe.equalize)
-    add("equalize").set("ranges", "activations"); // channels of one tensor alike
+    // channels of one tensor alike
+    add("equalize").set("ranges", recipe.perTensorWeights ? "weights" : "activations");
   if (observes)
     add("calibrate") // ranges of activations
         .set("method", recipe.ranges)
@@ -76,7 +78,7 @@ void addQuantization(PassList &passes, const Registry &registry, const Compressi
       .set("weights", widths->weights)
       .set("activations", widths->activations)
       .set("weight-axis", recipe.perTensorWeights ? "tensor" : "channel")
-      .set("only-if-faster", recipe.onlyIfFaster ? "true" : "false");
+      .set("only-if-faster", isForSpeed && recipe.onlyIfFaster ? "true" : "false");
   std::string_view rounding = recipe.rounding; // rounding to nearest is good enough for 8 bits
   if (rounding.empty() && widths->weights == "i4" && observes)
     rounding = "adaround";

@@ -1,3 +1,4 @@
+#include "backends/reference/ReferenceExecutor.h"
 #include "bench/accuracy/Statistics.h"
 #include "bench/accuracy/scenarios/Scenarios.h"
 #include "bench/accuracy/score/Scores.h"
@@ -25,7 +26,10 @@ Expected<size_t> writeScrambled(const driver::CompileOptions &options,
   EDGECC_TRY(module, driver::loadModule(options.input, load));
   Registry registry;
   registerBuiltinPasses(registry);
-  EDGECC_CHECK(runPasses(*module, buildPipeline(registry).portable, {}));
+  ReferenceExecutor executor;
+  PassManagerOptions passes;
+  passes.executor = &executor;
+  EDGECC_CHECK(runPasses(*module, buildPipeline(registry).portable, passes));
   size_t channels = scaleChannelsRandomly(*module, kSeed, kMagnitude);
   EDGECC_CHECK(exportOnnxFile(*module, to));
   return channels;

@@ -194,6 +194,43 @@ TEST(Equalize, MakesRangesAgree) {
   }
 }
 
+// Two channels of the given ranges, read by a depthwise layer.
+std::string twoChannels(const std::string &rows) {
+  return R"(module "m" {
+    param @w1 : f32[2x1x1x1] = )" +
+         rows + R"(
+    param @w2 : f32[2x1x1x1] = [1, 1]
+    func @main(%0: f32[1x1x8x8] "x") -> ("y") {
+      %1 = Param @w1 : f32[2x1x1x1]
+      %2 = Conv(%0, %1) {dilations = [1, 1], pads = [0, 0, 0, 0], strides = [1, 1]} : f32[1x2x8x8]
+      %3 = Relu(%2) : f32[1x2x8x8]
+      %4 = Param @w2 : f32[2x1x1x1]
+      %5 = Conv(%3, %4) {dilations = [1, 1], group = 2, pads = [0, 0, 0, 0], strides = [1, 1]} : f32[1x2x8x8]
+      Yield(%5)
+    }
+  })";
+}
+
+// With a scale for each channel of the weights, factors pay only where activations differ.
+TEST(Equalize, LeavesActivationsOfLikeRangeAlone) {
+  RandomData data({1, 1, 8, 8}, 8);
+  auto unlike = parse(twoChannels("[64, 1]")), like = parse(twoChannels("[1.1, 1]"));
+  ASSERT_TRUE(unlike && like);
+  Ran ran = runPass(**unlike, "equalize{ranges=activations}", &data);
+  ASSERT_EQ(ran.error, "");
+  EXPECT_EQ(ran.statistics.count("channels equalised"), 2);
+  std::vector<double> ranges;
+  for (const auto &op : (*unlike)->main().body.ops())
+    if (op->kind() == OpKind::Conv)
+      for (int64_t c = 0; c < 2; ++c)
+        ranges.push_back(constantOf(op->operand(1))->asDouble(c));
+  EXPECT_NEAR(ranges[0] / ranges[1], 1, 0.1) << "both channels use the activations' scale";
+  EXPECT_NEAR(ranges[2] / ranges[3], 64, 6.4) << "and the weights undo it";
+  ran = runPass(**like, "equalize{ranges=activations}", &data);
+  EXPECT_EQ(ran.error, "");
+  EXPECT_EQ(ran.statistics.count("channels equalised"), 0);
+}
+
 const char *const kBiased = R"(module "m" {
   param @w1 : f32[2x1x1x1] = [1, 1]
   param @b1 : f32[2] = [10, 0]
