@@ -46,6 +46,21 @@ static void widenWeights(const Op &op, std::vector<Tensor> &operands) {
       operands[i] = convert(operands[i], operands[i].dtype() == DType::I4 ? DType::I8 : DType::U8);
   if (operands[0].dtype() == DType::F32 && isInteger(operands[1].dtype()))
     operands[1] = convert(operands[1], DType::F32);
+  bool isConv = op.kind() == OpKind::Conv;
+  if ((!isConv && op.kind() != OpKind::MatMul) || op.integer("block_size") == 0)
+    return;
+  const Tensor &scale = operands[isConv ? 5 : 4];
+  const Dims &dims = operands[1].dims();
+  size_t axis = isConv ? 1 : dims.size() - 2;
+  int64_t inner = numElements(Dims(dims.begin() + static_cast<ptrdiff_t>(axis) + 1, dims.end()));
+  int64_t extent = dims[axis], block = op.integer("block_size");
+  auto weights = operands[1].mutableData<float>();
+  for (size_t i = 0; i < weights.size(); ++i) {
+    auto at = static_cast<int64_t>(i);
+    int64_t outer = at / (inner * extent), k = at / inner % extent;
+    weights[i] *= scale.data<float>()[static_cast<size_t>(
+        (outer * (extent / block) + k / block) * inner + at % inner)];
+  }
 }
 
 Expected<std::vector<Tensor>> ReferenceExecutor::evaluate(const Op &op,

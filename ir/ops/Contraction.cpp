@@ -30,6 +30,18 @@ static bool sameOrNarrow(const Op &op) {
   return a == b || (isNarrow(a) && (isNarrow(b) || isInt4(b))) || hasNarrowWeights(op);
 }
 
+// w_scale multiplies blocks of block_size weights along `axis` of w.
+static bool blockScalesFit(const Op &op, unsigned operand, size_t axis) {
+  int64_t block = op.integer("block_size");
+  if (block == 0 || !op.operand(operand))
+    return block == 0 && !op.operand(operand);
+  Dims want = dimsOf(op, 1);
+  if (block < 0 || want[axis] % block != 0)
+    return false;
+  want[axis] /= block;
+  return dimsOf(op, operand) == want && hasNarrowWeights(op);
+}
+
 static bool biasMatches(const Op &op, unsigned index) {
   return !op.operand(index) || typeOf(op, index).dtype == accumulatorOf(typeOf(op, 0).dtype);
 }
@@ -137,6 +149,12 @@ static void declareConv(std::vector<OpDef> &defs) {
       .optionalIn("b", "", kFloats | setOf(DType::I32), "[M]")
       .optionalIn("x_zero_point", "", kNarrow, "scalar")
       .optionalIn("w_zero_point", "", kNarrow | kInt4s, "scalar or [M]")
+      .optionalIn("w_scale", "", setOf(DType::F32), "[M, C / group / block_size, kernel...]")
+      .attr("block_size", int64_t{0}, "input channels whose weights are multiplied by a w_scale")
+      .require(
+          "block_size and w_scale come together, for f32 x and narrower w whose input channels "
+          "it divides",
+          [](const Op &op) { return blockScalesFit(op, 5, 1); })
       .require("group is positive, divides both channel counts, and w has C / group input channels",
                [](const Op &op) {
                  int64_t group = op.integer("group");
@@ -325,6 +343,11 @@ static void declareMatMul(std::vector<OpDef> &defs) {
       .in("b", "", kGemmTypes | kInt4s, "[batch..., K, N]")
       .optionalIn("a_zero_point", "", kNarrow, "scalar or [M] or [..., M, 1]")
       .optionalIn("b_zero_point", "", kNarrow | kInt4s, "scalar or [N] or [..., 1, N]")
+      .optionalIn("b_scale", "", setOf(DType::F32), "[batch..., K / block_size, N]")
+      .attr("block_size", int64_t{0}, "rows of b that are multiplied by a b_scale")
+      .require(
+          "block_size and b_scale come together, for f32 a and narrower b whose rows it divides",
+          [](const Op &op) { return blockScalesFit(op, 4, typeOf(op, 1).rank() - 2); })
       .trait(OpTrait::Contraction)
       .require("a and b have rank 2 or more and agree in K",
                [](const Op &op) {

@@ -1,6 +1,7 @@
 // Layers that compute on reals with quantised weights. The weights stay integers in the file and
 // become reals in registers:
 //   sum x (w - z) s[c] = (sum x d) s[c],   d = w - z as the narrowest integer that holds it
+// Scales of blocks along the reduction multiply d before x does.
 #include "passes/lower/quantized/Quantized.h"
 
 #include <algorithm>
@@ -79,6 +80,81 @@ Value *withBias(Builder &builder, const Op &op, Value *y) {
   return builder.create(OpKind::Add, {y, bias});
 }
 
+// The elements of a matrix along the other axis first.
+Tensor transposed(const Tensor &x) {
+  Tensor out(x.dtype(), {x.dims()[1], x.dims()[0]});
+  for (int64_t i = 0; i < x.elements(); ++i)
+    out.setDouble(i % x.dims()[1] * x.dims()[0] + i / x.dims()[1], x.asDouble(i));
+  return out;
+}
+
+// Constant weights in blocks with one zero point; `axis` is that of the reduction.
+struct Blocked {
+  Tensor weights, scale;
+  int64_t block;
+};
+
+std::optional<Blocked> blockedWeights(const Op &op, int64_t axis) {
+  const Op *dequantize = definedBy(op.operand(1), OpKind::DequantizeLinear);
+  if (!dequantize || dequantize->integer("block_size") == 0 ||
+      dequantize->integer("axis") != axis || op.operand(1)->type.dtype != DType::F32)
+    return std::nullopt;
+  const Tensor *weights = constantOf(dequantize->operand(0));
+  const Tensor *scale = constantOf(dequantize->operand(1));
+  const Value *zero = dequantize->operand(2);
+  int64_t block = dequantize->integer("block_size");
+  auto splat = zero ? splatOf(zero) : std::optional<double>(0);
+  if (!weights || !scale || scale->dtype() != DType::F32 || !splat || weights->elements() == 0 ||
+      !isInteger(weights->dtype()) || bitWidth(weights->dtype()) > 16 ||
+      weights->dims()[static_cast<size_t>(axis)] % block != 0)
+    return std::nullopt;
+  Quantization q{weights->dtype(), {1}, {static_cast<int32_t>(*splat)}, 0};
+  auto narrow = centred(*weights, q);
+  if (!narrow)
+    return std::nullopt;
+  return Blocked{std::move(*narrow), *scale, block};
+}
+
+bool lowerBlocked(Module &module, Op *op) {
+  if (!channelAxes(*op) || op->operand(0)->type.dtype != DType::F32)
+    return false;
+  bool isConv = op->kind() == OpKind::Conv, isGemm = op->kind() == OpKind::Gemm;
+  bool turns = isGemm && op->flag("transB");
+  auto rank = static_cast<int64_t>(op->operand(1)->type.rank());
+  auto blocked = blockedWeights(*op, isConv || turns ? 1 : rank - 2);
+  if (!blocked)
+    return false;
+  if (turns) {
+    blocked->weights = transposed(blocked->weights);
+    blocked->scale = transposed(blocked->scale);
+  }
+  Builder builder(module);
+  builder.setInsertionBefore(op);
+  builder.location = op->location;
+  const Op *stored = op->operand(1)->definingOp()->operand(0)->definingOp();
+  Value *x = op->operand(0);
+  Value *w = builder.constant(std::move(blocked->weights), stored->parameter->name);
+  Value *scale = builder.constant(std::move(blocked->scale), "scale");
+  Value *y;
+  if (isConv) {
+    Attributes attributes = op->attributes();
+    attributes["block_size"] = blocked->block;
+    y = builder.create(OpKind::Conv, {x, w, nullptr, nullptr, nullptr, scale}, attributes);
+  } else {
+    if (isGemm && op->flag("transA"))
+      x = builder.create(OpKind::Transpose, {x}, {{"perm", Dims{1, 0}}});
+    y = builder.create(OpKind::MatMul, {x, w, nullptr, nullptr, scale},
+                       {{"block_size", blocked->block}});
+    if (isGemm && op->real("alpha") != 1)
+      y = builder.create(OpKind::Mul, {y, builder.scalar(DType::F32, op->real("alpha"))});
+  }
+  y = withBias(builder, *op, y);
+  y->provenance = op->result()->provenance;
+  op->result()->replaceAllUsesWith(y);
+  eraseWithDeadOperands(op);
+  return true;
+}
+
 bool lower(Module &module, Op *op) {
   auto axes = channelAxes(*op);
   auto q = axes ? dequantizedFrom(op->operand(1)) : std::nullopt;
@@ -113,7 +189,7 @@ bool lower(Module &module, Op *op) {
 int64_t lowerWeightOnly(Module &module, Block &block) {
   int64_t lowered = 0;
   for (Op *op : block.snapshot())
-    lowered += lower(module, op) ? 1 : 0;
+    lowered += lower(module, op) || lowerBlocked(module, op) ? 1 : 0;
   return lowered;
 }
 
