@@ -20,6 +20,8 @@ namespace {
 constexpr double kKernelStart = 250, kBytesPerCycle = 14;
 // Conversion of one element by an op of its own.
 constexpr double kQuantizeElement = 0.4, kDequantizeElement = 0.15;
+// An element-wise op on one element between Dequantize and Quantize in the kernel of a layer.
+constexpr double kQuantizedElement = 0.8;
 
 unsigned bytesOf(DType dtype) { return std::max(1u, bitWidth(dtype) / 8); }
 bool isByte(DType dtype) { return dtype == DType::I8 || dtype == DType::U8; }
@@ -67,7 +69,12 @@ double NativeTargetModel::cost(const Op &op) const {
   Cost cost = costOf(op);
   double lanes = target_.lanes(bytesOf(op.numResults() ? op.result()->type.dtype : DType::F32));
   double arithmetic = static_cast<double>(saturatingAdd(cost.macs, cost.flops)) / lanes;
-  double cycles = isFollower(op)
+  double elements = op.numResults() ? static_cast<double>(op.result()->type.elements()) : 0;
+  bool quantized = op.def().is(OpTrait::Elementwise) && op.operand(0) &&
+                   isByte(storedType(op.operand(0))) &&
+                   storedType(op.operand(0)) != op.operand(0)->type.dtype;
+  double cycles = quantized ? elements * kQuantizedElement * 64 / target_.vectorBytes
+                  : isFollower(op)
                       ? arithmetic
                       : kKernelStart + std::max(2 * arithmetic,
                                                 static_cast<double>(cost.bytes) / kBytesPerCycle);

@@ -324,6 +324,42 @@ TEST(NativeQuantization, IsBitExact) {
   cases.runAndCompare();
 }
 
+// Scales that are known at compile time are not divided by; quotients at and beside the middle
+// between two integers show any error in their last bit.
+TEST(NativeQuantization, DivisionByConstantScalesIsBitExact) {
+  OpCases cases(23);
+  for (int i = 0; i < 48; ++i) {
+    DType to = i % 3 == 0 ? DType::U8 : i % 3 == 1 ? DType::I8 : DType::I16;
+    auto significand = static_cast<uint32_t>(cases.uniform(0, 0x7fffff));
+    if (i % 8 == 7)
+      significand = i % 16 == 7 ? 0x7fffff : 0x7ffffe;
+    auto exponent =
+        static_cast<uint32_t>(i % 12 == 11 ? cases.uniform(1, 254) : cases.uniform(100, 140));
+    float scale = std::bit_cast<float>(exponent << 23 | significand);
+    int64_t zero = to == DType::U8 ? cases.uniform(0, 255) : cases.uniform(-100, 100);
+    Tensor x(DType::F32, {2100});
+    for (int64_t k = 0; k < x.elements(); ++k) {
+      auto middle =
+          static_cast<float>((static_cast<double>(cases.uniform(-400, 400)) + 0.5) * scale);
+      for (int64_t ulp = cases.uniform(-2, 2); ulp != 0; ulp += ulp > 0 ? -1 : 1)
+        middle = std::nextafter(middle, ulp > 0 ? INFINITY : -INFINITY);
+      x.setDouble(k, middle);
+    }
+    const double specials[] = {NAN, INFINITY, -INFINITY, 3e38, -3e38, 1e-44, -0.0, 1e10, -7e6};
+    for (int64_t k = 0; k < std::ssize(specials); ++k)
+      x.setDouble(k * 7, specials[k]);
+    cases.fuse({cases.argument(x, true)}, 0, [&](Builder &b, const std::vector<Value *> &in) {
+      Tensor scales(DType::F32, {}), zeros(to, {});
+      scales.setDouble(0, scale);
+      zeros.setDouble(0, static_cast<double>(zero));
+      return std::vector<Value *>{b.create(
+          QuantizeLinear, {in[0], b.constant(std::move(scales)), b.constant(std::move(zeros))},
+          {{"to", to}})};
+    });
+  }
+  cases.runAndCompare();
+}
+
 TEST(NativeInteger, EdgesAreDefined) {
   OpCases cases(22);
   for (DType dtype :

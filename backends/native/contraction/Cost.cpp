@@ -15,7 +15,7 @@ namespace {
 constexpr double kKernelStart = 250; // one kernel: dispatch, arguments
 constexpr double kUnitStart = 60;    // one work unit
 constexpr double kTileStart = 14;    // filling and draining the pipeline of a register tile
-constexpr double kSecondLevelBytes = 768 << 10;
+constexpr double kSecondLevelBytes = 768 << 10, kLargeImageBytes = 4 << 20;
 constexpr double kThirdLevelRate = 14; // bytes a cycle between second and third level
 constexpr double kFirstLevelRate = 24; // bytes a cycle into the first level
 
@@ -345,11 +345,14 @@ private:
     double out = toDouble(op_.result()->type.elements() * resultBytes());
     double weights =
         toDouble(op_.operand(1)->type.elements() * elementBytes(bytes_ ? weights_ : product_.b));
-    // Weights were last used an inference ago.
-    cost_.memory = weights / kThirdLevelRate * 0.7;
-    double images = in + out;
-    if (images > kSecondLevelBytes)
-      cost_.memory += (images - kSecondLevelBytes / 2) / kThirdLevelRate;
+    // Weights were last used an inference ago; large ones are no longer in the second level.
+    double transfer =
+        weights / (weights > kSecondLevelBytes / 2 ? kThirdLevelRate / 2 : 1.5 * kThirdLevelRate);
+    // Lines of a result are fetched before they are written, and written back beside others where
+    // images are large.
+    if (in + out > kSecondLevelBytes)
+      transfer += (in + (in + out > kLargeImageBytes ? 3 : 1.5) * out) / kThirdLevelRate;
+    cost_.memory = std::max(0.3 * transfer, transfer - 0.7 * cost_.cycles());
   }
 
   const Op &op_;

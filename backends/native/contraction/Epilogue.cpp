@@ -36,7 +36,7 @@ namespace {
 
 // Above this many estimated instructions a tile is finished by a loop over its rows instead of
 // straight-line code: compile time and code size then do not grow with the tile.
-constexpr int64_t kMaxStraightLine = 800;
+constexpr int64_t kMaxStraightLine = 1000;
 
 int64_t instructionsPerVector(const Epilogue &epilogue) {
   int64_t count = 2 + 2 * static_cast<int64_t>(epilogue.addends.size());
