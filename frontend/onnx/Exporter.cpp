@@ -2,6 +2,7 @@
 
 #include "frontend/io/MappedFile.h"
 #include "frontend/onnx/GraphWriter.h"
+#include "frontend/onnx/ProvenanceMetadata.h"
 
 #include <climits>
 
@@ -30,6 +31,7 @@ Expected<std::string> exportOnnx(const Module &module) {
   EDGECC_CHECK(writer.writeBlock(function.body, outputs));
   model.set_ir_version(irVersionFor(names.opset));
   model.set_producer_name("edgecc");
+  writeProvenance(model, names.values);
   onnx::OperatorSetIdProto &opset = *model.add_opset_import();
   opset.set_domain("");
   opset.set_version(names.opset);

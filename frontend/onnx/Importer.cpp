@@ -3,6 +3,7 @@
 #include "frontend/io/MappedFile.h"
 #include "frontend/onnx/GraphImporter.h"
 #include "frontend/onnx/ModelInfo.h"
+#include "frontend/onnx/ProvenanceMetadata.h"
 #include "frontend/onnx/WireScan.h"
 
 #include <climits>
@@ -22,6 +23,7 @@ Expected<std::unique_ptr<Module>> importModel(TensorSource source, const ImportO
   EDGECC_TRY(model, parseModel(source.model));
   auto module = std::make_unique<Module>();
   EDGECC_CHECK(importer::GraphImporter(model, source, options, *module).run());
+  readProvenance(model, *module);
   return module;
 }
 

@@ -1,6 +1,7 @@
 #include "OnnxText.h"
 #include "SharedModels.h"
 #include "frontend/onnx/Exporter.h"
+#include "frontend/onnx/ProvenanceMetadata.h"
 #include "ir/Builder.h"
 #include "ir/Text.h"
 
@@ -194,6 +195,39 @@ TEST_P(ExportedModel, ComputesTheSameBits) {
 INSTANTIATE_TEST_SUITE_P(Models, ExportedModel, ::testing::ValuesIn(sharedModels()),
                          [](const auto &info) { return info.param; });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ExportedModel);
+
+TEST_F(Exporter, KeepsWhatTensorsStandFor) {
+  auto m = module({{1, 2, 4}}, [](Builder &builder, const std::vector<Value *> &in) {
+    Value *y = builder.create(OpKind::Relu, {in[0]});
+    y->provenance = {"whole", 1, {3, 0}, {0.5, 0.1}};
+    return std::vector{builder.create(OpKind::Tanh, {y})};
+  });
+  auto back = roundTrip(*m);
+  ASSERT_TRUE(back);
+  const Value &y = *back->main().body.ops().front()->result();
+  EXPECT_EQ(y.provenance, (Provenance{"whole", 1, {3, 0}, {0.5, 0.1}}));
+}
+
+// The metadata may say anything: what does not fit the tensor is ignored.
+TEST_F(Exporter, IgnoresProvenanceThatDoesNotFit) {
+  for (std::string entry :
+       {"nonsense", "[]", R"({"y": 3})", R"({"y": {"tensor": "z", "axis": 7, "channels": [0]}})",
+        R"({"y": {"tensor": "z", "axis": 1, "channels": [0, -1]}})",
+        R"({"y": {"tensor": "z", "axis": 1, "scale": [1]}})",
+        R"({"y": {"tensor": "z", "axis": 1, "scale": [1, 1e999]}})"}) {
+    onnx::ModelProto model;
+    auto &property = *model.add_metadata_props();
+    property.set_key("edgecc.provenance");
+    property.set_value(entry);
+    auto m = module({{1, 2, 4}}, [](Builder &builder, const std::vector<Value *> &in) {
+      Value *y = builder.create(OpKind::Relu, {in[0]});
+      y->provenance.tensor = "y";
+      return std::vector{y};
+    });
+    readProvenance(model, *m);
+    EXPECT_EQ(m->main().body.yields()[0]->provenance, Provenance{"y"}) << entry;
+  }
+}
 
 } // namespace
 } // namespace edgecc::test
