@@ -21,7 +21,12 @@ WeightRanges::WeightRanges(const Block &body, const ChannelClasses &classes)
     const Labels &x = *classes.labels(*op->operand(0)), &y = *classes.labels(*op->result());
     if (!x.uniform() && x.axis() != layer->inputAxis)
       continue; // its input is pinned
-    Layer out{*layer, {}, classesOf(y, layer->outputs), classesOf(x, layer->inputs)};
+    Layer out{*layer, {}, classesOf(y, layer->outputs), classesOf(x, layer->inputs), {}};
+    if (auto bias = biasOf(*layer)) {
+      auto perRow = static_cast<double>(layer->weights->elements() / layer->outputs);
+      for (double b : *bias)
+        out.least.push_back(std::abs(b) / (kBiasShare * std::sqrt(perRow)));
+    }
     out.largest.resize(static_cast<size_t>(layer->weights->elements() / layer->kernel));
     for (int64_t i = 0; i < layer->weights->elements(); ++i) {
       float &largest = out.largest[static_cast<size_t>(i / layer->kernel)];
@@ -34,13 +39,18 @@ WeightRanges::WeightRanges(const Block &body, const ChannelClasses &classes)
 
 ClassRanges WeightRanges::under(const std::vector<double> &scales) const {
   ClassRanges ranges{std::vector<double>(classes_, 0.0), std::vector<double>(classes_, 0.0)};
-  for (const Layer &layer : layers_)
+  for (const Layer &layer : layers_) {
+    for (size_t row = 0; row < layer.least.size(); ++row) {
+      double &range = ranges.produced[layer.rows[row]];
+      range = std::max(range, layer.least[row] / scales[layer.rows[row]]);
+    }
     layer.shape.forEachWeight([&](int64_t i, size_t row, size_t column) {
       uint32_t made = layer.rows[row], read = layer.columns[column];
       double w = double{layer.largest[static_cast<size_t>(i)]} * scales[read] / scales[made];
       ranges.produced[made] = std::max(ranges.produced[made], w);
       ranges.consumed[read] = std::max(ranges.consumed[read], w);
     });
+  }
   return ranges;
 }
 

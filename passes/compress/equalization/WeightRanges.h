@@ -5,7 +5,12 @@
 
 namespace edgecc {
 
-// max |w| over what each class's producers and consumers hold of it.
+// max |w| over what each class's producers and consumers hold of it. A row whose bias is far larger
+// than its weights makes a channel that is nearly constant. Scaled by its weights alone it would
+// become the largest of all activations, so a row counts for at least |bias| / (kBiasShare
+// sqrt(n)), n weights.
+inline constexpr double kBiasShare = 16;
+
 struct ClassRanges {
   std::vector<double> produced; // rows
   std::vector<double> consumed; // columns
@@ -24,6 +29,7 @@ private:
     LinearLayer shape;                   // with a kernel of one
     std::vector<float> largest;          // |w| over the kernel's taps
     std::vector<uint32_t> rows, columns; // classes
+    std::vector<double> least;           // of each row, for its bias
   };
   std::vector<Layer> layers_;
   size_t classes_;
