@@ -90,9 +90,8 @@ std::vector<std::vector<bool>> masksOf(const std::vector<Layer> &layers, double 
 // moments of what has not been passed yet.
 void compensate(const Moments &moments, int64_t group, const std::vector<std::vector<bool>> &mask,
                 MatrixD &w) {
-  MatrixD damped = moments.gram[static_cast<size_t>(group)];
+  MatrixD damped = moments.damped(group, 1e-2);
   Eigen::Index k = w.cols();
-  damped.diagonal().array() += 1e-2 * damped.diagonal().head(k - 1).mean() + 1e-12;
   Eigen::LLT<MatrixD> factor(damped);
   if (factor.info() != Eigen::Success)
     return;

@@ -180,8 +180,8 @@ Eigen::VectorXd LinearRows::bias(int64_t group) const {
   return out;
 }
 
-void LinearRows::store(Module &module, const std::vector<MatrixD> &weights,
-                       const std::vector<Eigen::VectorXd> &biases) {
+void LinearRows::overwrite(const std::vector<MatrixD> &weights,
+                           const std::vector<Eigen::VectorXd> &biases) {
   Tensor content(DType::F32, this->weights().content.dims());
   auto w = content.mutableData<float>();
   for (int64_t g = 0; g < groups_; ++g)
@@ -190,23 +190,26 @@ void LinearRows::store(Module &module, const std::vector<MatrixD> &weights,
         w[static_cast<size_t>(weightIndex(g, r, c))] =
             static_cast<float>(weights[static_cast<size_t>(g)](r, c));
   this->weights().content = std::move(content);
-  if (!takesBias_)
-    return;
   Parameter *parameter = biasParameter();
-  if (!parameter) {
+  if (!parameter)
+    return;
+  double beta = op_->kind() == OpKind::Gemm ? op_->real("beta") : 1;
+  Tensor b(DType::F32, parameter->content.dims());
+  for (int64_t g = 0; beta != 0 && g < groups_; ++g)
+    for (int64_t r = 0; r < rows(); ++r)
+      b.setDouble(g * rows() + r, biases[static_cast<size_t>(g)][r] / beta);
+  parameter->content = std::move(b);
+}
+
+void LinearRows::store(Module &module, const std::vector<MatrixD> &weights,
+                       const std::vector<Eigen::VectorXd> &biases) {
+  if (takesBias_ && !biasParameter()) {
     std::vector<Value *> operands = op_->operands();
     operands.resize(std::max<size_t>(operands.size(), 3));
     operands[2] = constantBefore(module, op_, Tensor(DType::F32, {groups_ * rows()}), "bias");
     op_->setOperands(operands);
-    parameter = biasParameter();
   }
-  if (op_->kind() == OpKind::Gemm)
-    op_->set("beta", 1.0);
-  Tensor b(DType::F32, parameter->content.dims());
-  for (int64_t g = 0; g < groups_; ++g)
-    for (int64_t r = 0; r < rows(); ++r)
-      b.setDouble(g * rows() + r, biases[static_cast<size_t>(g)][r]);
-  parameter->content = std::move(b);
+  overwrite(weights, biases);
 }
 
 } // namespace edgecc::pruning

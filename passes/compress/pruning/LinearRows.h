@@ -42,14 +42,17 @@ public:
   Eigen::VectorXd bias(int64_t group) const;
   // Whether a bias can be stored; MatMul without an Add has no room for one.
   bool takesBias() const { return takesBias_; }
+  // Adds a bias where there is none and one can be stored.
   void store(Module &module, const std::vector<MatrixD> &weights,
              const std::vector<Eigen::VectorXd> &biases);
+  // Writes the contents of the parameters that there are; the bias is dropped if there is none.
+  void overwrite(const std::vector<MatrixD> &weights, const std::vector<Eigen::VectorXd> &biases);
+  Parameter *biasParameter() const; // null if there is none
 
 private:
   LinearRows() = default;
   bool readConvolution();
   bool readProduct();
-  Parameter *biasParameter() const;
 
   Op *op_ = nullptr;
   Op *biasAdd_ = nullptr; // of a MatMul

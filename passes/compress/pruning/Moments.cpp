@@ -16,6 +16,17 @@ Moments::Moments(const LinearRows &rows, const Value &sum, size_t number)
       Eigen::VectorXd::Zero(sum.dims()[static_cast<size_t>(rows.outputChannelAxis())]);
 }
 
+MatrixD Moments::damped(int64_t group, double ridge) const {
+  MatrixD out = gram[static_cast<size_t>(group)];
+  Eigen::Index k = rows.columns();
+  auto diagonal = out.diagonal().head(k);
+  double mean = diagonal.mean();
+  diagonal *= 1 + shrinkage(static_cast<double>(k), count_);
+  diagonal.array() += ridge * mean + 1e-12;
+  out(k, k) += 1e-9;
+  return out;
+}
+
 class MomentsCollector {
 public:
   // Enough rows for the matrix to have full rank, from all samples.

@@ -21,6 +21,8 @@ struct Moments {
   std::vector<MatrixD> diagonal; // its diagonal alone, as one row, for layers with many columns
   double variance = 0;           // of the sum's channels, added up
   bool isLarge() const { return rows.columns() > kMaxColumns; }
+  // The moments of a group with what numerical noise and few samples ask for on the diagonal.
+  MatrixD damped(int64_t group, double ridge) const;
 
 private:
   friend class MomentsCollector;

@@ -103,7 +103,10 @@ private:
     errorBefore += error;
 
     MatrixD gram = gramOf(x), damped = gram;
-    damped.diagonal().head(k).array() += options_.ridge * gram.diagonal().head(k).mean() + 1e-12;
+    auto diagonal = damped.diagonal().head(k);
+    double energyOfInputs = diagonal.mean();
+    diagonal *= 1 + shrinkage(static_cast<double>(k), static_cast<double>(count_));
+    diagonal.array() += options_.ridge * energyOfInputs + 1e-12;
     damped(k, k) += 1e-9 * static_cast<double>(count_);
     Eigen::LLT<MatrixD> factor(damped);
     MatrixF goal = sum;

@@ -2,6 +2,7 @@
 
 #include "ir/OpDef.h"
 #include "passes/compress/pruning/Moments.h"
+#include "passes/compress/pruning/OutputError.h"
 
 #include <algorithm>
 #include <numeric>
@@ -23,8 +24,7 @@ public:
       weights_.push_back(std::move(w));
       if (moments.isLarge())
         continue;
-      MatrixD damped = moments.gram[static_cast<size_t>(g)];
-      damped.diagonal().array() += 1e-4 * damped.diagonal().mean() + 1e-12;
+      MatrixD damped = moments.damped(g, 1e-4);
       inverse_.push_back(damped.llt().solve(MatrixD::Identity(damped.rows(), damped.cols())));
     }
   }
@@ -75,6 +75,21 @@ public:
     }
   }
 
+  // Writes the present weights, for a trial.
+  void apply(Restore &restore) const {
+    LinearRows rows = moments_.rows;
+    restore.save(rows.weights());
+    if (rows.biasParameter())
+      restore.save(*rows.biasParameter());
+    std::vector<MatrixD> weights;
+    std::vector<Eigen::VectorXd> biases;
+    for (const MatrixD &w : weights_) {
+      weights.push_back(w.leftCols(rows.columns()));
+      biases.push_back(w.col(rows.columns()));
+    }
+    rows.overwrite(weights, biases);
+  }
+
 private:
   const Moments &moments_;
   std::vector<std::vector<int64_t>> columns_;
@@ -102,10 +117,51 @@ std::vector<Consumer> consumersOf(const DependencyGroup &group, const MomentsOfL
   return consumers;
 }
 
-Curve greedy(const DependencyGroup &group, std::vector<Consumer> consumers) {
+// Zeroes what the channels take from every parameter.
+void zero(const DependencyGroup &group, std::span<const size_t> channels, Restore &restore) {
+  for (size_t a = 0; a < group.axes.size(); ++a) {
+    const auto &[value, axis] = group.axes[a];
+    if (!constantOf(value))
+      continue;
+    Parameter &parameter = *value->definingOp()->parameter;
+    restore.save(parameter);
+    Tensor &content = parameter.content;
+    std::set<int64_t> gone;
+    for (size_t c : channels)
+      gone.insert(group.channels[c][a].begin(), group.channels[c][a].end());
+    int64_t inner = 1;
+    for (unsigned i = axis + 1; i < content.rank(); ++i)
+      inner *= content.dims()[i];
+    for (int64_t i = 0; i < content.elements(); ++i)
+      if (gone.contains(i / inner % content.dims()[axis]))
+        content.setDouble(i, 0);
+  }
+}
+
+// Shares of a group at which the loss is measured.
+constexpr double kLevels[] = {0.125, 0.25, 0.5, 0.75};
+
+// Makes the sum of loss[from..to) `total`, in proportion to what is there.
+void rescale(std::vector<double> &loss, size_t from, size_t to, double total) {
+  double sum = 0;
+  for (size_t i = from; i < to; ++i)
+    sum += loss[i];
+  for (size_t i = from; i < to; ++i)
+    loss[i] = sum > 0 ? loss[i] / sum * total : total / static_cast<double>(to - from);
+}
+
+Expected<Curve> greedy(const DependencyGroup &group, std::vector<Consumer> consumers,
+                       const OutputError &outputs) {
   Curve curve;
-  std::vector<size_t> left(group.channels.size());
+  size_t size = group.channels.size();
+  std::vector<size_t> left(size);
   std::iota(left.begin(), left.end(), size_t{0});
+  std::set<size_t> levels;
+  for (double share : kLevels)
+    levels.insert(std::max<size_t>(static_cast<size_t>(share * static_cast<double>(size)), 1));
+  std::vector<double> local; // loss in the consumers
+  size_t measured = 0;
+  double before = 0, perLoss = 1;
   while (!left.empty()) {
     size_t best = 0;
     double least = INFINITY;
@@ -120,10 +176,29 @@ Curve greedy(const DependencyGroup &group, std::vector<Consumer> consumers) {
     }
     curve.order.push_back(left[best]);
     curve.loss.push_back(std::isfinite(least) ? std::max(least, 0.0) : 0);
+    local.push_back(curve.loss.back());
     for (Consumer &consumer : consumers)
       consumer.remove(left[best]);
     left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
+    if (size_t gone = curve.order.size(); levels.contains(gone)) {
+      Restore restore;
+      for (const Consumer &consumer : consumers)
+        consumer.apply(restore);
+      zero(group, curve.order, restore);
+      EDGECC_TRY(now, outputs.measure());
+      double sum = std::accumulate(curve.loss.begin() + static_cast<std::ptrdiff_t>(measured),
+                                   curve.loss.end(), 0.0);
+      double more = std::isfinite(now) ? std::max(now - before, 0.0) : 1e9;
+      perLoss = sum > 0 ? more / sum : perLoss;
+      rescale(curve.loss, measured, gone, more);
+      before += more;
+      measured = gone;
+    }
   }
+  for (size_t i = measured; i < size; ++i)
+    curve.loss[i] *= perLoss;
+  for (size_t i = 0; i < size; ++i)
+    curve.loss[i] = std::sqrt(curve.loss[i] * local[i]);
   return curve;
 }
 
@@ -205,10 +280,18 @@ Expected<std::vector<Curve>> scoreChannels(const Function &function,
            (rows.groups() == 1 || rows.columns() > rows.taps());
   };
   EDGECC_TRY(moments, collectMoments(function, *executor, *samples, isConsumer, progress));
+  std::optional<OutputError> outputs;
+  if (criterion == Criterion::Taylor) {
+    EDGECC_TRY(created, OutputError::create(function, *executor, *samples, 64));
+    outputs = std::move(created);
+  }
   for (const DependencyGroup &group : groups) {
     auto consumers = consumersOf(group, moments);
     if (criterion == Criterion::Taylor) {
-      curves.push_back(greedy(group, std::move(consumers)));
+      EDGECC_TRY(curve, greedy(group, std::move(consumers), *outputs));
+      curves.push_back(std::move(curve));
+      if (progress)
+        progress(curves.size(), groups.size());
       continue;
     }
     std::vector<double> scores(group.channels.size(), 0.0);

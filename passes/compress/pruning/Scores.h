@@ -28,7 +28,10 @@ struct Curve {
 //   tr(W_c (H^-1_cc)^-1 W_c^T),
 // the second-order term of the error in the weights (Hassibi and Stork, "Optimal Brain Surgeon",
 // 1993). W and H^-1 are updated after each removal, so that the next step knows of the refit.
-// Relative to the variance of the sum that the result is part of, summed over consumers.
+// Relative to the variance of the sum that the result is part of, summed over consumers. That
+// gives the order in a group. So that groups compare, the network then runs with a few shares of
+// each group gone and the consumers compensated, and the squared error of its outputs, relative to
+// their variance, becomes the curve's loss; parameters change meanwhile.
 Expected<std::vector<Curve>> scoreChannels(const Function &function,
                                            std::span<const DependencyGroup> groups,
                                            Criterion criterion, Executor *executor,
