@@ -1,7 +1,7 @@
 // Chooses for each quantised weight whether it is rounded up or down, such that what its layer
 // computes on calibration data stays close to float (Nagel et al. 2020). docs/passes/adaround.md
 #include "passes/compress/Passes.h"
-#include "passes/compress/rounding/LayerSamples.h"
+#include "passes/compress/rounding/LayerReconstruction.h"
 #include "passes/compress/rounding/SoftRounding.h"
 
 #include <cmath>

@@ -32,9 +32,8 @@ struct Compression {
   std::map<std::string, Precision, std::less<>> precisions;
   // The canonical float model before the first compression pass, for comparison.
   std::unique_ptr<Module> original;
-  // The network that was quantised, in floating point, with the same layers in the same order. Kept
-  // by the first pass that replaces float weights by integers.
-  std::unique_ptr<Module> beforeRounding;
+  // The float network that `quantize` was last given, which the passes behind it come close to.
+  std::unique_ptr<Module> beforeQuantization;
   std::vector<Note> notes;
 };
 

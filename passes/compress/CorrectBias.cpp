@@ -4,12 +4,14 @@
 #include "passes/compress/Passes.h"
 #include "passes/compress/quantization/Layer.h"
 #include "passes/compress/rounding/ChannelMeans.h"
+#include "passes/compress/rounding/FloatReference.h"
 #include "passes/compress/rounding/LayerReplay.h"
 #include "passes/compress/rounding/Patches.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace edgecc {
 
@@ -21,68 +23,102 @@ struct Corrected {
   unsigned axis;     // of the result's channels
 };
 
-std::vector<Op *> contractions(const Function &function) {
-  std::vector<Op *> out;
-  for (const auto &op : function.body.ops())
-    if (weightLayout(*op))
-      out.push_back(op.get());
-  return out;
-}
-
 void note(PassContext &context, const Op &layer, std::string text) {
   context.compression->notes.push_back({"correct-bias", nameOfLayer(layer), std::move(text)});
 }
 
-Expected<std::vector<Corrected>> layersOf(Module &module, const Module &reference,
-                                          PassContext &context) {
-  std::vector<Op *> here = contractions(module.main());
-  std::vector<Op *> there = contractions(reference.main());
-  bool agrees = here.size() == there.size();
-  for (size_t i = 0; agrees && i < here.size(); ++i)
-    agrees = here[i]->kind() == there[i]->kind() &&
-             sameLogicalType(here[i]->result()->type, there[i]->result()->type);
-  if (!agrees)
-    return error("the layers are no longer those of the float network that was quantised",
-                 "correct-bias", "run it right after the rounding passes");
+std::vector<Corrected> layersOf(Module &module, const FloatReference &reference,
+                                PassContext &context) {
   std::vector<Corrected> layers;
-  for (size_t i = 0; i < here.size(); ++i) {
-    if (!quantizedWeights(*here[i]))
-      continue;
-    if (here[i]->result()->type.dtype != DType::F32 || !biasOf(*here[i]))
-      note(context, *here[i], "bias not corrected: it is not constant, or not f32.");
+  for (Op *op : quantizedLayers(module.main())) {
+    if (op->result()->type.dtype != DType::F32 || !biasOf(*op))
+      note(context, *op, "bias not corrected: it is not constant, or not f32.");
     else
-      layers.push_back({here[i], there[i], weightLayout(*here[i])->resultAxis});
+      layers.push_back({op, reference.layer(*op), weightLayout(*op)->resultAxis});
   }
   return layers;
 }
 
 // --- empirical ---
 
-// Mean of the channels of each layer's result over the samples.
-Expected<std::vector<std::vector<double>>> meansOf(LayerReplay &replay,
-                                                   std::span<const Op *const> ops,
-                                                   std::span<const unsigned> axes, const Op &cut) {
+// What the activation behind a layer holds its result to.
+Bounds boundsBehind(const Op &op) {
+  const Op *user = op.result()->hasOneUse() ? op.result()->uses()[0].user : nullptr;
+  Bounds bounds;
+  if (user && user->kind() == OpKind::Relu)
+    bounds.low = 0;
+  if (user && user->kind() == OpKind::Clip && user->operand(0) == op.result()) {
+    auto least = splatOf(user->operand(1)), most = splatOf(user->operand(2));
+    if ((!user->operand(1) || least) && (!user->operand(2) || most))
+      return {least.value_or(bounds.low), most.value_or(bounds.high)};
+  }
+  return bounds;
+}
+
+// Of the channels of one layer's result, by sample.
+struct Means {
+  std::vector<std::vector<double>> means;  // behind the activation
+  std::vector<std::vector<double>> inside; // share of the values that the activation leaves alone
+};
+
+// Of each layer.
+Expected<std::vector<Means>> meansOf(LayerReplay &replay, std::span<const Op *const> ops,
+                                     std::span<const Corrected> layers, const Op &cut) {
   std::vector<const Value *> results;
   for (const Op *op : ops)
     results.push_back(op->result());
-  std::vector<ChannelMeans> means(ops.size());
+  std::vector<Means> out(ops.size());
   EDGECC_CHECK(replay.run(results, cut, [&](size_t, std::span<const Tensor> tensors) {
-    for (size_t i = 0; i < tensors.size(); ++i)
-      means[i].add(tensors[i], axes[i]);
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      ChannelMeans means(boundsBehind(*layers[i].floatOp));
+      means.add(tensors[i], layers[i].axis);
+      out[i].means.push_back(means.means());
+      out[i].inside.push_back(means.inside());
+    }
   }));
-  std::vector<std::vector<double>> out;
-  for (const ChannelMeans &mean : means)
-    out.push_back(mean.means());
   return out;
 }
 
-// bias += float mean - quantised mean
-void correct(Module &module, const Corrected &layer, const std::vector<double> &wanted,
-             const std::vector<double> &found, PassContext &context) {
+// The mean m over n samples of a shift, times max(0, 1 - s^2 / (n m^2)) with s the deviation
+// between samples (the positive-part estimator of James and Stein, 1961): a shift that differs from
+// picture to picture says nothing of the next picture.
+double expectedShift(std::span<const double> shifts) {
+  auto n = static_cast<double>(shifts.size());
+  double mean = std::accumulate(shifts.begin(), shifts.end(), 0.0) / n;
+  if (shifts.size() < 2 || mean == 0)
+    return mean;
+  double squares = 0;
+  for (double shift : shifts)
+    squares += (shift - mean) * (shift - mean);
+  return mean * std::max(0.0, 1 - squares / (n - 1) / (n * mean * mean));
+}
+
+// What has to leave the bias of each channel so that its mean behind the activation is the float
+// network's: the means' difference over the share of the values that a change of the bias moves.
+// The error of values that the activation holds to a bound does not count.
+std::vector<double> shiftOf(const Means &wanted, const Means &found) {
+  constexpr double kLeastInside = 1.0 / 64; // below that, few values would decide
+  size_t samples = wanted.means.size();
+  assert(samples > 0 && samples == found.means.size());
+  std::vector<double> out(wanted.means[0].size()), shifts(samples);
+  for (size_t c = 0; c < out.size(); ++c) {
+    double inside = 0;
+    for (size_t i = 0; i < samples; ++i) {
+      shifts[i] = found.means[i][c] - wanted.means[i][c];
+      inside += std::min(found.inside[i][c], wanted.inside[i][c]) / static_cast<double>(samples);
+    }
+    out[c] = inside < kLeastInside ? 0 : expectedShift(shifts) / inside;
+  }
+  return out;
+}
+
+// bias -= shift
+void correct(Module &module, const Corrected &layer, const std::vector<double> &shift,
+             PassContext &context) {
   std::vector<double> bias = *biasOf(*layer.op);
-  assert(wanted.size() == bias.size() && found.size() == bias.size());
+  assert(shift.size() == bias.size());
   for (size_t c = 0; c < bias.size(); ++c)
-    bias[c] += wanted[c] - found[c];
+    bias[c] -= shift[c];
   if (std::ranges::any_of(bias, [](double value) { return !std::isfinite(value); })) {
     note(context, *layer.op, "bias not corrected: its result is not finite on the data.");
     return;
@@ -101,29 +137,27 @@ Expected<void> correctEmpirically(Module &module, const Module &reference,
   ReplayLimits limits;
   limits.samples = static_cast<size_t>(context.options.integer("samples"));
   std::vector<const Op *> ops, floatOps;
-  std::vector<unsigned> axes;
   for (const Corrected &layer : layers) {
     ops.push_back(layer.op);
     floatOps.push_back(layer.floatOp);
-    axes.push_back(layer.axis);
   }
   Executor &executor = *context.executor;
   DataSource &data = *context.compression->data;
   LayerReplay floatReplay(reference.main(), executor, data, limits);
-  EDGECC_TRY(wanted, meansOf(floatReplay, floatOps, axes, *reference.main().body.terminator()));
+  EDGECC_TRY(wanted, meansOf(floatReplay, floatOps, layers, *reference.main().body.terminator()));
 
   auto sweeps = static_cast<size_t>(context.options.integer("sweeps"));
   bool sequential = context.options.flag("sequential");
   for (size_t sweep = 0; sweep < sweeps; ++sweep) {
     LayerReplay replay(module.main(), executor, data, limits);
     if (!sequential) {
-      EDGECC_TRY(found, meansOf(replay, ops, axes, *module.main().body.terminator()));
+      EDGECC_TRY(found, meansOf(replay, ops, layers, *module.main().body.terminator()));
       for (size_t i = 0; i < layers.size(); ++i)
-        correct(module, layers[i], wanted[i], found[i], context);
+        correct(module, layers[i], shiftOf(wanted[i], found[i]), context);
     }
     for (size_t i = 0; sequential && i < layers.size(); ++i) {
-      EDGECC_TRY(found, meansOf(replay, std::span(&ops[i], 1), std::span(&axes[i], 1), *ops[i]));
-      correct(module, layers[i], wanted[i], found[0], context);
+      EDGECC_TRY(found, meansOf(replay, std::span(&ops[i], 1), std::span(&layers[i], 1), *ops[i]));
+      correct(module, layers[i], shiftOf(wanted[i], found[0]), context);
       if (context.progress)
         context.progress(sweep * layers.size() + i + 1, sweeps * layers.size());
     }
@@ -166,7 +200,7 @@ std::vector<double> observedMean(const Value *value, const ValueNames &names,
 }
 
 // E[(quantised W - W) x] for each channel of the result; empty if E[x] is not known.
-std::vector<double> expectedShift(const Corrected &layer, const std::vector<double> &mean) {
+std::vector<double> analyticShift(const Corrected &layer, const std::vector<double> &mean) {
   auto geometry = PatchGeometry::of(*layer.op);
   QuantizedWeights weights = *quantizedWeights(*layer.op);
   const Op *floatWeights = layer.floatOp->operand(1)->definingOp();
@@ -204,15 +238,14 @@ void correctAnalytically(Module &module, const Module &reference,
   for (const Corrected &layer : layers) {
     std::vector<double> mean =
         observedMean(layer.floatOp->operand(0), names, context.compression->calibration);
-    std::vector<double> shift = expectedShift(layer, mean);
+    std::vector<double> shift = analyticShift(layer, mean);
     if (shift.empty()) {
       note(context, *layer.op,
            "bias not corrected: the mean of its input's channels is not known (method=empirical "
            "measures the shift instead).");
       continue;
     }
-    std::vector<double> none(shift.size(), 0.0);
-    correct(module, layer, none, shift, context);
+    correct(module, layer, shift, context);
   }
 }
 
@@ -229,14 +262,12 @@ Expected<void> correctBias(Module &module, PassContext &context) {
   if (!context.compression)
     return error("the pass runs as part of a compression only", "correct-bias",
                  "name calibration data with --calibrate");
-  if (!context.compression->beforeRounding)
-    context.compression->beforeRounding = withoutQuantization(module);
-  const Module &reference = *context.compression->beforeRounding;
-  EDGECC_TRY(layers, layersOf(module, reference, context));
+  FloatReference reference(module, *context.compression);
+  std::vector<Corrected> layers = layersOf(module, reference, context);
   if (method == "analytic")
-    correctAnalytically(module, reference, layers, context);
+    correctAnalytically(module, reference.module(), layers, context);
   else
-    EDGECC_CHECK(correctEmpirically(module, reference, layers, context));
+    EDGECC_CHECK(correctEmpirically(module, reference.module(), layers, context));
   return {};
 }
 

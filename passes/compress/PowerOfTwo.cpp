@@ -2,7 +2,7 @@
 // docs/passes/power-of-two.md
 #include "passes/Rewrite.h"
 #include "passes/compress/Passes.h"
-#include "passes/compress/rounding/LayerSamples.h"
+#include "passes/compress/rounding/LayerReconstruction.h"
 #include "passes/compress/rounding/PowersOfTwo.h"
 
 #include <cmath>

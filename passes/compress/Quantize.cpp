@@ -85,6 +85,8 @@ Expected<void> quantize(Module &module, PassContext &context) {
   std::vector<Note> notes;
   static const Compression kNothing;
   const Compression &known = context.compression ? *context.compression : kNothing;
+  if (context.compression)
+    context.compression->beforeQuantization = clone(module);
   EDGECC_CHECK(quantizeFunction(module, settings, known.calibration, known.precisions,
                                 context.target, context.statistics, notes));
   if (context.compression)

@@ -9,6 +9,7 @@ namespace edgecc {
 void ChannelMeans::add(const Tensor &tensor, unsigned axis) {
   auto channels = static_cast<size_t>(tensor.dims()[axis]);
   sums_.resize(channels);
+  inside_.resize(channels);
   size_t inner = 1;
   for (size_t d = axis + 1; d < tensor.dims().size(); ++d)
     inner *= static_cast<size_t>(tensor.dims()[d]);
@@ -16,20 +17,23 @@ void ChannelMeans::add(const Tensor &tensor, unsigned axis) {
   size_t rows = inner == 0 ? 0 : values.size() / inner; // of `inner` elements of one channel
   for (size_t row = 0; row < rows; ++row) {
     double sum = 0;
-    for (float value : values.subspan(row * inner, inner))
-      sum += double{value};
+    size_t inside = 0;
+    for (float value : values.subspan(row * inner, inner)) {
+      sum += std::clamp(double{value}, bounds_.low, bounds_.high);
+      inside += value > bounds_.low && value < bounds_.high;
+    }
     sums_[row % channels] += sum;
+    inside_[row % channels] += static_cast<double>(inside);
   }
   count_ += channels ? values.size() / channels : 0;
 }
 
-std::vector<double> ChannelMeans::means() const {
+std::vector<double> ChannelMeans::shares(std::vector<double> sums) const {
   if (count_ == 0)
     return {};
-  std::vector<double> out = sums_;
-  for (double &value : out)
+  for (double &value : sums)
     value /= static_cast<double>(count_);
-  return out;
+  return sums;
 }
 
 double clippedNormalMean(double mean, double deviation, double low, double high) {

@@ -3,18 +3,33 @@
 
 #include "ir/Tensor.h"
 
+#include <limits>
 #include <vector>
 
 namespace edgecc {
 
-// The mean of each channel along `axis` over all tensors that were added.
+// The bounds that an activation holds values to.
+struct Bounds {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+};
+
+// Of each channel along `axis` over all tensors that were added.
 class ChannelMeans {
 public:
+  explicit ChannelMeans(Bounds bounds = {}) : bounds_(bounds) {}
+
   void add(const Tensor &tensor, unsigned axis); // f32
-  std::vector<double> means() const;             // empty if nothing was added
+  // Of the values held to the bounds; empty if nothing was added.
+  std::vector<double> means() const { return shares(sums_); }
+  // Share of the values between the bounds, those excluded.
+  std::vector<double> inside() const { return shares(inside_); }
 
 private:
-  std::vector<double> sums_;
+  std::vector<double> shares(std::vector<double> sums) const;
+
+  Bounds bounds_;
+  std::vector<double> sums_, inside_;
   uint64_t count_ = 0; // elements of each channel
 };
 

@@ -1,4 +1,4 @@
-#include "passes/compress/rounding/LayerSamples.h"
+#include "passes/compress/rounding/LayerReconstruction.h"
 
 #include "passes/Rewrite.h"
 
@@ -28,14 +28,6 @@ PiecewiseLinear activationBehind(const Op &layer) {
       f.high = static_cast<float>(*high);
   }
   return f;
-}
-
-std::vector<const Op *> contractions(const Function &function) {
-  std::vector<const Op *> out;
-  for (const auto &op : function.body.ops())
-    if (weightLayout(*op))
-      out.push_back(op.get());
-  return out;
 }
 
 // Why a layer with quantised weights cannot be reconstructed; empty if it can.
@@ -74,13 +66,7 @@ Expected<LayerReconstruction> LayerReconstruction::create(Module &module, PassCo
     return error("the pass needs calibration data", std::string(pass),
                  "name a folder of samples with --calibrate");
   LayerReconstruction out(module, context, limits);
-  out.float_ = withoutQuantization(module);
-  if (!context.compression->beforeRounding)
-    context.compression->beforeRounding = clone(*out.float_);
-  // The copies have the same contractions in the same order.
-  std::vector<const Op *> here = contractions(module.main());
-  std::vector<const Op *> there = contractions(out.float_->main());
-  assert(here.size() == there.size());
+  out.float_ = std::make_unique<FloatReference>(module, *context.compression);
   for (Op *op : quantizedLayers(module.main())) {
     if (std::string why = whyNot(*op, *quantizedWeights(*op)); !why.empty()) {
       context.compression->notes.push_back(
@@ -88,7 +74,7 @@ Expected<LayerReconstruction> LayerReconstruction::create(Module &module, PassCo
       continue;
     }
     ReconstructedLayer layer{op, *PatchGeometry::of(*op), {}, nullptr};
-    layer.floatOp = there[static_cast<size_t>(std::ranges::find(here, op) - here.begin())];
+    layer.floatOp = out.float_->layer(*op);
     layer.activation = activationBehind(*layer.floatOp);
     out.layers_.push_back(std::move(layer));
   }
@@ -138,7 +124,7 @@ Expected<void> LayerReconstruction::sampleTargets(size_t first, size_t last) {
   std::vector<const Value *> results;
   for (size_t i = first; i < last; ++i)
     results.push_back(layers_[i].floatOp->result());
-  LayerReplay replay(float_->main(), *context_.executor, *context_.compression->data,
+  LayerReplay replay(float_->module().main(), *context_.executor, *context_.compression->data,
                      {limits_.samples, 0});
   std::vector<std::vector<float>> columns(last - first);
   auto collect = [&](size_t sample, std::span<const Tensor> tensors) {
@@ -152,7 +138,7 @@ Expected<void> LayerReconstruction::sampleTargets(size_t first, size_t last) {
       }
     }
   };
-  EDGECC_CHECK(replay.run(results, *float_->main().body.terminator(), collect));
+  EDGECC_CHECK(replay.run(results, *float_->module().main().body.terminator(), collect));
   for (size_t i = first; i < last; ++i) {
     const PatchGeometry &g = layers_[i].geometry;
     int64_t channels = g.groups() * g.rows();

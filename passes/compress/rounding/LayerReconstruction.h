@@ -5,6 +5,7 @@
 #include "passes/Pass.h"
 #include "passes/compress/Compression.h"
 #include "passes/compress/quantization/Layer.h"
+#include "passes/compress/rounding/FloatReference.h"
 #include "passes/compress/rounding/LayerReplay.h"
 #include "passes/compress/rounding/Patches.h"
 #include "passes/compress/rounding/Reconstruction.h"
@@ -60,7 +61,7 @@ private:
   Module &module_;
   PassContext &context_;
   SamplingLimits limits_;
-  std::unique_ptr<Module> float_;
+  std::unique_ptr<FloatReference> float_;
   std::vector<ReconstructedLayer> layers_;
   std::vector<Matrix> targets_; // of each layer; empty outside the current chunk
 };
