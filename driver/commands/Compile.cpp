@@ -62,8 +62,8 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit) {
   app.add_flag("--verify-each", o.verifyEach, "check the IR after each pass");
   app.add_flag("-q,--quiet", o.quiet, "print nothing but errors");
   app.footer(
-      "Other commands: edgecc run, bench, inspect, verify, opt, ops; each has --help.\n"
-      "Exit codes: 0 success, 1 results differ (run --test-data, verify), 2 a mistake in the "
+      "Other commands: edgecc run, bench, diff, inspect, verify, opt, ops; each has --help.\n"
+      "Exit codes: 0 success, 1 results differ (run --test-data, diff, verify), 2 a mistake in the "
       "command line, a file or a model.");
 }
 
