@@ -129,6 +129,8 @@ TEST_P(QuantizedNetwork, IsCloseToTheFloatOne) {
 TEST_P(QuantizedNetwork, IsCompiledAsTheReferenceComputesIt) {
   expectNativeEqual(*quantized("only-if-faster=false"), input);
   expectNativeEqual(*quantized("activations=dynamic"), input);
+  expectNativeEqual(*quantized("activations=f32,weights=i4,block=2"), input);
+  expectNativeEqual(*quantized("only-if-faster=false,activations=i16"), input);
 }
 
 TEST_P(QuantizedNetwork, IsTheFloatOneWithoutItsPairs) {
