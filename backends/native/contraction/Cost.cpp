@@ -33,7 +33,7 @@ double operationsPerStep(const Product &product, const NativeTarget &target) {
   case Product::Kind::Dot8:
     return 1;
   case Product::Kind::Pair16:
-    return target.has("avx512vnni") && target.vectorBytes == 64 ? 1 : 1.6;
+    return target.has("avx512vnni") && target.vectorBytes == 64 ? 1 : 1.2;
   case Product::Kind::Wide16:
     return 2.2;
   case Product::Kind::Plain:
@@ -327,7 +327,7 @@ private:
     }
     double vectors = std::ceil(toDouble(c_.columns) / maxLanes());
     double width = wide(static_cast<int64_t>(maxLanes()) * product_.accumulatorBytes());
-    double perTap = operationsPerStep(product_, target_) + (bytes_ ? 1.2 : 0.05);
+    double perTap = operationsPerStep(product_, target_) + (bytes_ ? 0.65 : 0.05);
     double taps = 1;
     for (const Window &window : c_.left.windows)
       taps *= toDouble(window.taps);
