@@ -4,7 +4,8 @@
 // half-precision arithmetic converts before and after each op; keeping f32 in between saves those
 // conversions and the roundings. The result is closer to the exact one, and differs from the
 // op-by-op meaning by at most the roundings that were left out. A Cast to half precision that the
-// model itself asks for still rounds.
+// model itself asks for still rounds. Constant weights of contractions stay as narrow as they are:
+// kernels convert them in registers.
 #include "ir/OpDef.h"
 #include "passes/Passes.h"
 #include "passes/Rewrite.h"
@@ -25,6 +26,19 @@ bool touchesHalf(const Op &op) {
     if (isHalf(op.result(i)->type.dtype))
       return true;
   return false;
+}
+
+// Conv, MatMul and the like multiply f32 by narrower weights.
+bool isKeptWeight(const Op &op, unsigned operand) {
+  switch (op.kind()) {
+  case OpKind::Conv:
+  case OpKind::ConvTranspose:
+  case OpKind::MatMul:
+  case OpKind::Gemm:
+    return operand == 1 && constantOf(op.operand(operand)) && isHalf(op.operand(0)->type.dtype);
+  default:
+    return false;
+  }
 }
 
 class Widener {
@@ -86,8 +100,11 @@ private:
     // A cast that the model asks for: its result stays half, its operand is read widened.
     bool rounds = op->kind() == OpKind::Cast || op->kind() == OpKind::QuantizeLinear;
     std::vector<Value *> operands;
-    for (Value *operand : op->operands())
-      operands.push_back(operand && isHalf(operand->type.dtype) ? widened(operand, op) : operand);
+    for (unsigned i = 0; i < op->numOperands(); ++i) {
+      Value *operand = op->operand(i);
+      bool widens = operand && isHalf(operand->type.dtype) && !isKeptWeight(*op, i);
+      operands.push_back(widens ? widened(operand, op) : operand);
+    }
     Attributes attributes = op->attributes();
     if (auto to = attributes.find("to"); to != attributes.end() && !rounds)
       if (isHalf(std::get<DType>(to->second)))
