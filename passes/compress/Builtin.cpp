@@ -150,7 +150,7 @@ void registerCompressPasses(Registry &registry) {
          "weights that share a scale, for 4-bit weights of layers on float activations; 0: a "
          "channel's"},
         {"method", std::string(),
-         "min-max, moving-average, percentile, mse or entropy: ranges of activations; empty: what "
+         "minmax, moving-average, percentile, mse or entropy: ranges of activations; empty: what "
          "they were calibrated for"},
         {"symmetric", false, "activations have no zero points other than the middle"},
         {"boundary", std::string("float"), "inputs and outputs of the model: float or quantized"},

@@ -90,7 +90,7 @@ void expectNativeEqual(const Module &quantized, const Tensor &x) {
   ASSERT_TRUE(have) << str(have.error());
   OutputError error;
   error.add(*want, *have);
-  EXPECT_GT(error.sqnr(), 120);
+  EXPECT_GT(error.sqnr(), 105);
 }
 
 class QuantizedNetwork : public testing::TestWithParam<uint64_t> {
