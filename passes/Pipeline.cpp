@@ -61,9 +61,10 @@ void addQuantization(PassList &passes, const Registry &registry, const Compressi
   bool isForSpeed = isAutomatic || recipe.quantize == "int8"; // the others save space or accuracy
   bool observes = isAutomatic || (widths->activations != "f32" && widths->activations != "dynamic");
 
-  if (observes && recipe.equalize)
-    // channels of one tensor alike
-    add("equalize").set("ranges", recipe.perTensorWeights ? "weights" : "activations");
+  bool isKept = !recipe.loadCalibration.empty() || !recipe.saveCalibration.empty();
+  if (observes && recipe.equalize && !isKept) // a table speaks of channels as they came
+    add("equalize")                           // channels of one tensor alike
+        .set("ranges", recipe.perTensorWeights ? "weights" : "activations");
   if (observes)
     add("calibrate") // ranges of activations
         .set("method", recipe.ranges)
@@ -85,7 +86,8 @@ void addQuantization(PassList &passes, const Registry &registry, const Compressi
   if (rounding == "adaround" || rounding == "power-of-two")
     add(rounding);
   if (recipe.correctBias && observes)
-    add("correct-bias"); // of what the rounded weights compute
+    add("correct-bias") // of what the rounded weights compute
+        .set("method", recipe.loadCalibration.empty() ? "empirical" : "analytic");
 }
 
 // Rewrites first, then fewer channels, then fewer bits.
