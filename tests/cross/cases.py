@@ -107,6 +107,75 @@ def depthwise_int8():
     return model, [x], [y]
 
 
+def quantized(model, name, scale, zero, source):
+    """QuantizeLinear -> DequantizeLinear behind `source`; returns the real value's name."""
+    model.constant(f"{name}_scale", np.float32(scale))
+    model.constant(f"{name}_zero", zero)
+    model.node("QuantizeLinear", [source, f"{name}_scale", f"{name}_zero"], f"{name}_q")
+    model.node("DequantizeLinear", [f"{name}_q", f"{name}_scale", f"{name}_zero"], name)
+    return name
+
+
+def residual_network(dtype, zero, peak):
+    """conv -> conv -> add -> relu -> mean, all scales powers of two, so that nothing is rounded but
+    by the quantisers: every machine has the same integers."""
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    x = integers(zero - peak, zero + peak, 1, 12, 7, 6, dtype=dtype)
+    weights = [integers(-7, 7, 12, 12, 3, 3, dtype=np.int8, seed=2),
+               integers(-7, 7, 12, 12, 1, 1, dtype=np.int8, seed=3)]
+    model = Model()
+    model.input("x", dtype, x.shape)
+    model.constant("x_scale", np.float32(1 / 16))
+    model.constant("x_zero", dtype(zero))
+    model.node("DequantizeLinear", ["x", "x_scale", "x_zero"], "real")
+    clamp = lambda v: np.clip(np.rint(v) + zero, low, high) - zero
+    source, values = "real", x.astype(np.int64) - zero
+    first = values
+    for i, w in enumerate(weights):
+        model.constant(f"w{i}", w)
+        model.constant(f"w{i}_scale", np.float32(1 / 8))
+        model.node("DequantizeLinear", [f"w{i}", f"w{i}_scale"], f"w{i}_real")
+        pad = w.shape[2] // 2
+        model.node("Conv", [source, f"w{i}_real"], f"conv{i}", pads=[pad] * 4)
+        source = quantized(model, f"y{i}", 1, dtype(zero), f"conv{i}")
+        sums = convolve(values, w.astype(np.int64), pad=pad)
+        values = clamp(sums / (128 if i == 0 else 8))
+    model.node("Add", [source, "real"], "sum")
+    model.node("Relu", ["sum"], "positive")
+    source = quantized(model, "z", 0.5, dtype(zero), "positive")
+    values = clamp(np.maximum(values + first / 16, 0) * 2)
+    model.node("ReduceMean", [source], "mean", axes=[2, 3])
+    model.constant("scale", np.float32(1 / 42))
+    model.constant("zero", dtype(low))
+    y = np.clip(np.rint(values.sum((2, 3), keepdims=True) / 2) + low, low, high).astype(dtype)
+    one_output(model, "QuantizeLinear", ["mean", "scale", "zero"], dtype, y.shape)
+    return model, [x], [y]
+
+
+@case
+def residual_int8():
+    return residual_network(np.int8, -3, 90)
+
+
+@case
+def residual_int16():
+    return residual_network(np.int16, 0, 900)
+
+
+@case
+def weights_int8():
+    """f32 activations; integer weights with a scale for each column."""
+    x, w = seeded(3, 66), integers(-127, 127, 66, 21, dtype=np.int8, seed=2)
+    scales = np.abs(seeded(21, seed=3)) / 100
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("w", w)
+    model.constant("scales", scales)
+    model.node("DequantizeLinear", ["w", "scales"], "real", axis=1)
+    y = (x.astype(np.float64) @ (w * scales.astype(np.float64))).astype(np.float32)
+    return one_output(model, "MatMul", ["x", "real"], np.float32, y.shape), [x], [y]
+
+
 @case
 def matmul_integer():
     """The largest products: an instruction that saturates 16-bit sums would show."""
