@@ -55,10 +55,12 @@ void registerBuiltinPasses(Registry &registry) {
   registerCompressPasses(registry);
 
   // lower/
-  registry.add({"widen-half",
-                "Computes f16 and bf16 values in f32 between a model's inputs and outputs.",
-                widenHalf,
-                {}});
+  registry.add(
+      {"widen-half",
+       "Computes f16 and bf16 values in f32 between a model's inputs and outputs; constant "
+       "weights of contractions stay narrow.",
+       widenHalf,
+       {}});
   registry.add(
       {"decompose-recurrent",
        "Turns LSTM, GRU and RNN into matrix products and element-wise ops, unrolled or in a "
@@ -66,8 +68,8 @@ void registerBuiltinPasses(Registry &registry) {
        decomposeRecurrent,
        {{"max-unrolled", int64_t{64}, "longer sequences become a Scan"}}});
   registry.add({"lower-quantized",
-                "Turns dequantize-op-quantize into integer contractions with Requantize, integer "
-                "data movement and tables.",
+                "Turns dequantize-op-quantize into integer contractions and sums with Requantize, "
+                "integer data movement and tables; lists what stays in floating point.",
                 lowerQuantized,
                 {}});
   registry.add({"choose-layout",
