@@ -271,8 +271,8 @@ private:
       repeatBehindMovement(first, scale);
   }
 
-  // On x86 ONNX Runtime (1.30) makes u8 of i8 activations, but refuses the pairs that it puts behind
-  // movement ops on its own before that. They change nothing, so here they are.
+  // On x86 ONNX Runtime (1.30) makes u8 of i8 activations, but refuses the pairs that it puts
+  // behind movement ops on its own before that. They change nothing, so here they are.
   void repeatBehindMovement(Value *real, const ValueScale &scale) {
     for (const Use &use : std::vector<Use>(real->uses())) {
       if (use.operand != 0 || quantizationRole(*use.user) != QuantizationRole::Movement)
