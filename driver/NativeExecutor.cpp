@@ -85,8 +85,7 @@ Expected<std::shared_ptr<LoadedBlob>> compile(const Function &function, Values o
                                               const NativeOptions &options) {
   if (std::string why = whyUnfeedable(function); !why.empty())
     return error(why);
-  std::unique_ptr<Module> module = extract(function, outputs);
-  EDGECC_TRY(bytes, compileToBlob(*module, options));
+  EDGECC_TRY(bytes, compileToBlob(extract(function, outputs), options));
   EDGECC_TRY(blob, LoadedBlob::load(std::move(bytes), options.threads));
   return std::make_shared<LoadedBlob>(std::move(blob));
 }

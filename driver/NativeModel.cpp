@@ -11,7 +11,7 @@
 
 namespace edgecc::driver {
 
-Expected<std::string> compileToBlob(Module &module, const NativeOptions &options) {
+Expected<std::string> compileToBlob(std::unique_ptr<Module> module, const NativeOptions &options) {
   EDGECC_TRY(target, native::resolveTarget("native", options.cpu));
   NativeTargetModel targetModel(target);
   ReferenceExecutor executor;
@@ -27,17 +27,17 @@ Expected<std::string> compileToBlob(Module &module, const NativeOptions &options
   manager.target = &targetModel;
   manager.verifyEach = options.verifyEach;
   Diagnostics unsupported;
-  walk(module.main().body, [&](const Op &op) {
+  walk(module->main().body, [&](const Op &op) {
     if (std::string why = targetModel.whyIllegal(op); !why.empty())
       unsupported.push_back({std::string(op.name()) + ": " + why, op.location, ""});
   });
   if (!unsupported.empty())
     return tl::unexpected(std::move(unsupported));
-  EDGECC_CHECK(runPasses(module, passes, manager));
+  EDGECC_CHECK(runPasses(*module, passes, manager));
   native::CodegenOptions codegen;
   codegen.threads = options.compileThreads;
-  EDGECC_TRY(code, native::generateCode(module.main(), target, codegen));
-  return makeBlob(module, code);
+  EDGECC_TRY(code, native::generateCode(module->main(), target, codegen));
+  return makeBlob(*module, code);
 }
 
 static Type typeOf(const edgecc_tensor_info &info) {

@@ -18,9 +18,9 @@ struct NativeOptions {
   bool verifyEach = true;
 };
 
-// Lowers `module`, which is then of no further use, and generates code for its first function: the
-// blob's bytes. Folds constants with the reference backend.
-Expected<std::string> compileToBlob(Module &module, const NativeOptions &options);
+// Lowers the module and generates code for its first function: the blob's bytes. Folds constants
+// with the reference backend.
+Expected<std::string> compileToBlob(std::unique_ptr<Module> module, const NativeOptions &options);
 
 // A loaded blob with one context. Not for use by several threads at once.
 class LoadedBlob {

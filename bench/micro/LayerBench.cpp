@@ -96,7 +96,7 @@ Expected<void> measure(const std::string &path, const std::string &cpu, bool sum
   EDGECC_TRY(predictions, predict(*module, model));
   driver::NativeOptions options;
   options.cpu = cpu;
-  EDGECC_TRY(blobBytes, driver::compileToBlob(*module, options));
+  EDGECC_TRY(blobBytes, driver::compileToBlob(std::move(module), options));
   EDGECC_TRY(blob, driver::LoadedBlob::load(std::move(blobBytes), 1));
   std::vector<Tensor> inputs;
   for (uint32_t i = 0; i < blob.numInputs(); ++i)

@@ -6,7 +6,7 @@
 namespace edgecc::test {
 
 Expected<std::string> compileToBlob(const Module &module, const NativeOptions &options) {
-  return driver::compileToBlob(*clone(module), options);
+  return driver::compileToBlob(clone(module), options);
 }
 
 Expected<std::vector<Tensor>> runNative(const Module &module, std::span<const Tensor> inputs,
