@@ -360,6 +360,44 @@ TEST(NativeQuantization, DivisionByConstantScalesIsBitExact) {
   cases.runAndCompare();
 }
 
+// Sums that are requantised, dequantised and added to another tensor, as behind a convolution: the
+// integer in between need not exist where both zero points agree.
+TEST(NativeQuantization, RequantizedSumsStayBitExactInFloat) {
+  OpCases cases(24);
+  for (int i = 0; i < 16; ++i) {
+    DType to = i % 2 ? DType::I8 : DType::U8;
+    int64_t least = i % 2 ? -128 : 0, zero = i % 8 == 0 ? 0 : least + cases.uniform(0, 255);
+    int64_t low = i % 3 ? least : least + cases.uniform(0, 60),
+            high = i % 3 ? least + 255 : low + cases.uniform(1, 100);
+    Tensor sums = cases.random(DType::I32, {3, 11, 190}, -300000, 300000);
+    Tensor other = cases.random(DType::F32, {3, 11, 190}, -4, 4, {-0.0, 0.0});
+    cases.fuse({cases.argument(sums), cases.argument(other)}, 0,
+               [&](Builder &b, const std::vector<Value *> &in) {
+                 auto scalar = [&](DType dtype, double value) {
+                   Tensor tensor(dtype, {});
+                   tensor.setDouble(0, value);
+                   return b.constant(std::move(tensor));
+                 };
+                 Value *q = b.create(OpKind::Requantize, {in[0], scalar(DType::F32, 0.00049)},
+                                     {{"zero_point", zero},
+                                      {"axis", int64_t{1}},
+                                      {"low", low},
+                                      {"high", high},
+                                      {"to", to}});
+                 double shift = static_cast<double>(i % 4 == 3 ? least + 17 : zero);
+                 Value *real =
+                     b.create(DequantizeLinear, {q, scalar(DType::F32, 0.031), scalar(to, shift)},
+                              {{"to", DType::F32}});
+                 Value *sum = b.create(Add, {real, in[1]});
+                 return std::vector<Value *>{
+                     sum, b.create(QuantizeLinear,
+                                   {sum, scalar(DType::F32, 0.047), scalar(to, least + 3.0)},
+                                   {{"to", to}})};
+               });
+  }
+  cases.runAndCompare();
+}
+
 TEST(NativeInteger, EdgesAreDefined) {
   OpCases cases(22);
   for (DType dtype :

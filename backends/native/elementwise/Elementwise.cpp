@@ -178,6 +178,18 @@ static Value *parameterRegister(KernelEmitter &e, const Op &param, unsigned lane
   return e.splat(constantElement(e, param.parameter->content, 0), lanes);
 }
 
+// The Requantize of i32 sums to at most 16 bits that `op` dequantises to f32.
+static const Op *requantizedSource(const Op &op) {
+  if (op.kind() != OpKind::DequantizeLinear || op.dtype("to") != DType::F32 ||
+      op.operand(1)->type.dtype != DType::F32)
+    return nullptr;
+  const Op *source = op.operand(0)->definingOp();
+  bool isRequantize = source && source->kind() == OpKind::Requantize &&
+                      source->operand(0)->type.dtype == DType::I32 &&
+                      source->operand(1)->type.dtype == DType::F32;
+  return isRequantize ? source : nullptr;
+}
+
 std::vector<Value *> emitRegion(KernelEmitter &e, const Block &body, unsigned lanes,
                                 std::map<const edgecc::Value *, Value *> known,
                                 const std::function<Value *(const edgecc::Value &argument)> &leaf) {
@@ -199,7 +211,13 @@ std::vector<Value *> emitRegion(KernelEmitter &e, const Block &body, unsigned la
     std::vector<Value *> operands;
     for (const edgecc::Value *operand : op->operands())
       operands.push_back(registerOf(operand));
-    known[op->result()] = emitElementwise(e, *op, operands, lanes);
+    Value *value = nullptr;
+    if (const Op *source = requantizedSource(*op)) {
+      Value *inputs[] = {registerOf(source->operand(0)), registerOf(source->operand(1))};
+      value = emitRequantizedReal(e, *source, inputs, operands[1],
+                                  operands.size() > 2 ? operands[2] : nullptr, lanes);
+    }
+    known[op->result()] = value ? value : emitElementwise(e, *op, operands, lanes);
   }
   std::vector<Value *> yields;
   for (const edgecc::Value *value : body.yields())

@@ -25,6 +25,7 @@ public:
   Value *quantize(const Op &op, Operands x);
   Value *dequantize(const Op &op, Operands x);
   Value *requantize(const Op &op, Operands x);
+  Value *requantizedReal(const Op &op, Operands x, Value *scale, Value *zeroPoint);
   Value *tableLookup(const Op &op, Operands x);
 
 private:
@@ -36,8 +37,7 @@ private:
                              f32_);
     };
     Value *lowest = bound(low), *highest = bound(high);
-    value = b_.CreateSelect(b_.CreateFCmpOGT(value, lowest), value, lowest);
-    value = b_.CreateSelect(b_.CreateFCmpOLT(value, highest), value, highest);
+    value = clamped(value, lowest, highest);
     // Adding 1.5 * 2^23 rounds to nearest even and leaves the integer in the low mantissa bits.
     Value *magic = llvm::ConstantFP::get(f32_, 0x1.8p23);
     Value *rounded = b_.CreateSub(b_.CreateBitCast(b_.CreateFAdd(value, magic), i32_),
@@ -46,10 +46,7 @@ private:
   }
   // The same as elements of the type `to`.
   Value *roundTo(DType to, Value *value, Value *zeroPoint, int64_t low, int64_t high) {
-    auto *constant = llvm::dyn_cast<llvm::Constant>(zeroPoint);
-    if (constant && lanes_ > 1)
-      constant = constant->getSplatValue();
-    auto *shift = llvm::dyn_cast_or_null<llvm::ConstantInt>(constant);
+    auto *shift = llvm::dyn_cast_or_null<llvm::ConstantInt>(splatOf(zeroPoint));
     if (shift && bitWidth(to) == 8 && canRoundToBytes(e_.target, lanes_))
       return roundToBytes(e_, value, {shift->getSExtValue(), low, high, isSigned(to)});
     return convert(e_, roundShiftClamp(value, zeroPoint, low, high), DType::I32, to);
@@ -58,6 +55,18 @@ private:
   // x / scale, correctly rounded where the result is within what quantisation does not clamp, and
   // beyond that, with the same sign, elsewhere.
   Value *quotient(Value *x, Value *scale);
+
+  // The constant in all lanes; null if there is none.
+  llvm::Constant *splatOf(Value *value) const {
+    auto *constant = llvm::dyn_cast<llvm::Constant>(value);
+    return constant && lanes_ > 1 ? constant->getSplatValue() : constant;
+  }
+
+  // NaN gives `lowest`.
+  Value *clamped(Value *value, Value *lowest, Value *highest) {
+    value = b_.CreateSelect(b_.CreateFCmpOGT(value, lowest), value, lowest);
+    return b_.CreateSelect(b_.CreateFCmpOLT(value, highest), value, highest);
+  }
 
   Value *zero() { return llvm::Constant::getNullValue(i32_); }
 
@@ -74,10 +83,7 @@ private:
 // unit, which a significand of ones does not have, and no underflow of r where q matters. q is
 // bounded so that infinite x stay infinite.
 Value *QuantizedEmitter::quotient(Value *x, Value *scale) {
-  auto *constant = llvm::dyn_cast<llvm::Constant>(scale);
-  if (constant && lanes_ > 1)
-    constant = constant->getSplatValue();
-  auto *real = llvm::dyn_cast_or_null<llvm::ConstantFP>(constant);
+  auto *real = llvm::dyn_cast_or_null<llvm::ConstantFP>(splatOf(scale));
   float divisor = real ? real->getValueAPF().convertToFloat() : 0;
   bool onlyOnes = (std::bit_cast<uint32_t>(divisor) & 0x7fffff) == 0x7fffff;
   if (!e_.target.fma || lanes_ == 1 || onlyOnes || !(divisor >= 0x1p-90f && divisor <= 0x1p90f))
@@ -134,6 +140,27 @@ Value *QuantizedEmitter::requantize(const Op &op, Operands x) {
   return roundTo(op.dtype("to"), product, zeroPoint, op.integer("low"), op.integer("high"));
 }
 
+// The difference q - zero point is rne(acc M) between its bounds. The sum and the difference with
+// 1.5 * 2^23 leave a positive zero, as the conversion of an integer does.
+Value *QuantizedEmitter::requantizedReal(const Op &op, Operands x, Value *scale, Value *zeroPoint) {
+  int64_t zero = op.integer("zero_point");
+  if (zeroPoint) {
+    auto *known = llvm::dyn_cast_or_null<llvm::ConstantInt>(splatOf(zeroPoint));
+    if (!known || (isSigned(op.dtype("to")) ? known->getSExtValue()
+                                            : static_cast<int64_t>(known->getZExtValue())) != zero)
+      return nullptr;
+  } else if (zero != 0) {
+    return nullptr;
+  }
+  auto bound = [&](const char *name) {
+    return llvm::ConstantFP::get(f32_, static_cast<double>(op.integer(name) - zero));
+  };
+  Value *value = b_.CreateFMul(b_.CreateSIToFP(x[0], f32_), x[1]);
+  value = clamped(value, bound("low"), bound("high"));
+  Value *magic = llvm::ConstantFP::get(f32_, 0x1.8p23);
+  return b_.CreateFMul(b_.CreateFSub(b_.CreateFAdd(value, magic), magic), scale);
+}
+
 Value *QuantizedEmitter::tableLookup(const Op &op, Operands x) {
   DType element = op.operand(1)->type.dtype;
   Value *index = x[0];
@@ -151,6 +178,11 @@ Value *QuantizedEmitter::tableLookup(const Op &op, Operands x) {
 }
 
 } // namespace
+
+Value *emitRequantizedReal(KernelEmitter &e, const Op &requantize, Operands x, Value *scale,
+                           Value *zeroPoint, unsigned lanes) {
+  return QuantizedEmitter(e, lanes).requantizedReal(requantize, x, scale, zeroPoint);
+}
 
 Value *emitQuantizedOp(KernelEmitter &e, const Op &op, Operands x, unsigned lanes) {
   QuantizedEmitter emitter(e, lanes);

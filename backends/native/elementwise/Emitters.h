@@ -21,6 +21,12 @@ llvm::Value *emitIntegerOp(KernelEmitter &e, const Op &op, Operands x, DType dty
 bool isQuantizedOp(OpKind kind);
 llvm::Value *emitQuantizedOp(KernelEmitter &e, const Op &op, Operands x, unsigned lanes);
 
+// dequantize(requantize(...)) with the same zero point, without the integer in between; null if the
+// zero points differ or are not known. `x` are Requantize's operands, `scale` and `zeroPoint` (may
+// be null) those of the DequantizeLinear.
+llvm::Value *emitRequantizedReal(KernelEmitter &e, const Op &requantize, Operands x,
+                                 llvm::Value *scale, llvm::Value *zeroPoint, unsigned lanes);
+
 // clamp(rne(real) + zeroPoint, low, high) in 8 bits.
 struct ByteRange {
   int64_t zeroPoint, low, high;
