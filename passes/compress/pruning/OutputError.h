@@ -12,6 +12,9 @@ public:
   static Expected<OutputError> create(const Function &function, Executor &executor,
                                       CachedSamples &samples, size_t count);
 
+  // Whether there is an f32 output.
+  bool canMeasure() const { return !outputs_.empty(); }
+
   // Squared error of the outputs now relative to their variance, the mean over outputs.
   Expected<double> measure() const;
 

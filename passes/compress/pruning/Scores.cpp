@@ -117,91 +117,6 @@ std::vector<Consumer> consumersOf(const DependencyGroup &group, const MomentsOfL
   return consumers;
 }
 
-// Zeroes what the channels take from every parameter.
-void zero(const DependencyGroup &group, std::span<const size_t> channels, Restore &restore) {
-  for (size_t a = 0; a < group.axes.size(); ++a) {
-    const auto &[value, axis] = group.axes[a];
-    if (!constantOf(value))
-      continue;
-    Parameter &parameter = *value->definingOp()->parameter;
-    restore.save(parameter);
-    Tensor &content = parameter.content;
-    std::set<int64_t> gone;
-    for (size_t c : channels)
-      gone.insert(group.channels[c][a].begin(), group.channels[c][a].end());
-    int64_t inner = 1;
-    for (unsigned i = axis + 1; i < content.rank(); ++i)
-      inner *= content.dims()[i];
-    for (int64_t i = 0; i < content.elements(); ++i)
-      if (gone.contains(i / inner % content.dims()[axis]))
-        content.setDouble(i, 0);
-  }
-}
-
-// Shares of a group at which the loss is measured.
-constexpr double kLevels[] = {0.125, 0.25, 0.5, 0.75};
-
-// Makes the sum of loss[from..to) `total`, in proportion to what is there.
-void rescale(std::vector<double> &loss, size_t from, size_t to, double total) {
-  double sum = 0;
-  for (size_t i = from; i < to; ++i)
-    sum += loss[i];
-  for (size_t i = from; i < to; ++i)
-    loss[i] = sum > 0 ? loss[i] / sum * total : total / static_cast<double>(to - from);
-}
-
-Expected<Curve> greedy(const DependencyGroup &group, std::vector<Consumer> consumers,
-                       const OutputError &outputs) {
-  Curve curve;
-  size_t size = group.channels.size();
-  std::vector<size_t> left(size);
-  std::iota(left.begin(), left.end(), size_t{0});
-  std::set<size_t> levels;
-  for (double share : kLevels)
-    levels.insert(std::max<size_t>(static_cast<size_t>(share * static_cast<double>(size)), 1));
-  std::vector<double> local; // loss in the consumers
-  size_t measured = 0;
-  double before = 0, perLoss = 1;
-  while (!left.empty()) {
-    size_t best = 0;
-    double least = INFINITY;
-    for (size_t i = 0; i < left.size(); ++i) {
-      double loss = 0;
-      for (const Consumer &consumer : consumers)
-        loss += consumer.loss(left[i]);
-      if (loss < least) {
-        least = loss;
-        best = i;
-      }
-    }
-    curve.order.push_back(left[best]);
-    curve.loss.push_back(std::isfinite(least) ? std::max(least, 0.0) : 0);
-    local.push_back(curve.loss.back());
-    for (Consumer &consumer : consumers)
-      consumer.remove(left[best]);
-    left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
-    if (size_t gone = curve.order.size(); levels.contains(gone)) {
-      Restore restore;
-      for (const Consumer &consumer : consumers)
-        consumer.apply(restore);
-      zero(group, curve.order, restore);
-      EDGECC_TRY(now, outputs.measure());
-      double sum = std::accumulate(curve.loss.begin() + static_cast<std::ptrdiff_t>(measured),
-                                   curve.loss.end(), 0.0);
-      double more = std::isfinite(now) ? std::max(now - before, 0.0) : 1e9;
-      perLoss = sum > 0 ? more / sum : perLoss;
-      rescale(curve.loss, measured, gone, more);
-      before += more;
-      measured = gone;
-    }
-  }
-  for (size_t i = measured; i < size; ++i)
-    curve.loss[i] *= perLoss;
-  for (size_t i = 0; i < size; ++i)
-    curve.loss[i] = std::sqrt(curve.loss[i] * local[i]);
-  return curve;
-}
-
 Curve sorted(const std::vector<double> &scores) {
   Curve curve;
   curve.order.resize(scores.size());
@@ -255,6 +170,99 @@ std::vector<double> weightScores(const DependencyGroup &group, Criterion criteri
     for (double &score : scores)
       score = std::sqrt(score);
   return scores;
+}
+
+// Zeroes what the channels take from every parameter.
+void zero(const DependencyGroup &group, std::span<const size_t> channels, Restore &restore) {
+  for (size_t a = 0; a < group.axes.size(); ++a) {
+    const auto &[value, axis] = group.axes[a];
+    if (!constantOf(value))
+      continue;
+    Parameter &parameter = *value->definingOp()->parameter;
+    restore.save(parameter);
+    Tensor &content = parameter.content;
+    std::set<int64_t> gone;
+    for (size_t c : channels)
+      gone.insert(group.channels[c][a].begin(), group.channels[c][a].end());
+    int64_t inner = 1;
+    for (unsigned i = axis + 1; i < content.rank(); ++i)
+      inner *= content.dims()[i];
+    for (int64_t i = 0; i < content.elements(); ++i)
+      if (gone.contains(i / inner % content.dims()[axis]))
+        content.setDouble(i, 0);
+  }
+}
+
+// Shares of a group at which the loss is measured.
+constexpr double kLevels[] = {0.125, 0.25, 0.5, 0.75};
+
+// Makes the sum of loss[from..to) `total`, in proportion to what is there.
+void rescale(std::vector<double> &loss, size_t from, size_t to, double total) {
+  double sum = 0;
+  for (size_t i = from; i < to; ++i)
+    sum += loss[i];
+  for (size_t i = from; i < to; ++i)
+    loss[i] = sum > 0 ? loss[i] / sum * total : total / static_cast<double>(to - from);
+}
+
+Expected<Curve> greedy(const DependencyGroup &group, std::vector<Consumer> consumers,
+                       const OutputError &outputs) {
+  Curve curve;
+  size_t size = group.channels.size();
+  std::vector<size_t> left(size);
+  std::iota(left.begin(), left.end(), size_t{0});
+  std::set<size_t> levels;
+  for (double share : kLevels)
+    levels.insert(std::max<size_t>(static_cast<size_t>(share * static_cast<double>(size)), 1));
+  std::vector<double> local; // loss in the consumers
+  Curve magnitude;           // where no consumer can be compensated
+  if (consumers.empty())
+    magnitude = sorted(weightScores(group, Criterion::L2));
+  size_t measured = 0;
+  double before = 0, perLoss = 1;
+  while (!left.empty()) {
+    size_t best = 0;
+    double least = INFINITY;
+    if (consumers.empty()) {
+      least = magnitude.loss[curve.order.size()];
+      best = static_cast<size_t>(std::ranges::find(left, magnitude.order[curve.order.size()]) -
+                                 left.begin());
+    }
+    for (size_t i = 0; !consumers.empty() && i < left.size(); ++i) {
+      double loss = 0;
+      for (const Consumer &consumer : consumers)
+        loss += consumer.loss(left[i]);
+      if (loss < least) {
+        least = loss;
+        best = i;
+      }
+    }
+    curve.order.push_back(left[best]);
+    curve.loss.push_back(std::isfinite(least) ? std::max(least, 0.0) : 0);
+    local.push_back(curve.loss.back());
+    for (Consumer &consumer : consumers)
+      consumer.remove(left[best]);
+    left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
+    if (size_t gone = curve.order.size(); outputs.canMeasure() && levels.contains(gone)) {
+      Restore restore;
+      for (const Consumer &consumer : consumers)
+        consumer.apply(restore);
+      zero(group, curve.order, restore);
+      EDGECC_TRY(now, outputs.measure());
+      double sum = std::accumulate(curve.loss.begin() + static_cast<std::ptrdiff_t>(measured),
+                                   curve.loss.end(), 0.0);
+      double more = std::isfinite(now) ? std::max(now - before, 0.0) : 1e9;
+      perLoss = sum > 0 ? more / sum : perLoss;
+      rescale(curve.loss, measured, gone, more);
+      before += more;
+      measured = gone;
+    }
+  }
+  for (size_t i = measured; i < size; ++i)
+    curve.loss[i] *= perLoss;
+  for (size_t i = 0; outputs.canMeasure() && !consumers.empty() && i < size; ++i)
+    curve.loss[i] = std::sqrt(curve.loss[i] * local[i]);
+  return curve;
 }
 
 } // namespace
