@@ -1,14 +1,31 @@
 #!/bin/sh
 # Installs what is needed, builds edgecc, compiles the project's own denoiser and cleans a noisy
-# photograph with it: demo-output/denoised.png, with the time of each layer on the terminal.
+# photograph with it: demo-output/denoised.png, with the time of each layer on the terminal. Then
+# does the same with 8-bit integers: demo-output/int8/denoised.png and demo-output/report.html.
 set -eu
 cd "$(dirname "$0")"
 scripts/setup.sh
 scripts/build.sh edgecc
 mkdir -p demo-output
-build/driver/edgecc examples/demo/denoiser.onnx --shape noisy=1x3x384x512 -o demo-output/denoiser.blob
-build/driver/edgecc run demo-output/denoiser.blob --input noisy=examples/demo/noisy.png \
-  --scale 0.00392156862745098 --output-dir demo-output --images --profile
+model="examples/demo/denoiser.onnx --shape noisy=1x3x384x512"
+# $1: blob, $2: folder for the picture
+clean_picture() {
+  build/driver/edgecc run "$1" --input noisy=examples/demo/noisy.png --scale 0.00392156862745098 \
+    --output-dir "$2" --images --profile
+}
+
+echo "== 32-bit floats"
+build/driver/edgecc $model -o demo-output/denoiser.blob
+clean_picture demo-output/denoiser.blob demo-output
+
+echo "== 8-bit integers, calibrated on pictures made for it"
+/usr/bin/python3 examples/demo/calibration.py demo-output/calibration
+build/driver/edgecc $model --calibrate demo-output/calibration --quantize int8 \
+  --report demo-output/report.html -o demo-output/denoiser-int8.blob
+clean_picture demo-output/denoiser-int8.blob demo-output/int8
+
 echo
-echo "before:"; /usr/bin/python3 examples/demo/psnr.py examples/demo/clean.png examples/demo/noisy.png
-echo "after, demo-output/denoised.png:"; /usr/bin/python3 examples/demo/psnr.py examples/demo/clean.png demo-output/denoised.png
+echo "signal to noise (dB) of the noisy picture, of what floats make of it, and of what integers do:"
+/usr/bin/python3 examples/demo/psnr.py examples/demo/clean.png examples/demo/noisy.png \
+  demo-output/denoised.png demo-output/int8/denoised.png
+ls -l demo-output/denoiser.blob demo-output/denoiser-int8.blob

@@ -67,14 +67,19 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit) {
       "command line, a file or a model.");
 }
 
-// The first few; the report has them all.
+// Those about the model as a whole, and the first few about layers; the report has them all.
 void printNotes(const std::vector<Note> &notes) {
-  constexpr size_t kShown = 12;
-  for (size_t i = 0; i < std::min(notes.size(), kShown); ++i)
-    fmt::print("  {}: {}{}{}\n", notes[i].pass, notes[i].layer, notes[i].layer.empty() ? "" : ": ",
-               notes[i].text);
-  if (notes.size() > kShown)
-    fmt::print("  and {} more such notes: --report shows them all\n", notes.size() - kShown);
+  constexpr size_t kShown = 8;
+  size_t shown = 0, left = 0;
+  for (const Note &note : notes)
+    if (note.layer.empty())
+      fmt::print("  {}: {}\n", note.pass, note.text);
+    else if (shown++ < kShown)
+      fmt::print("  {}: {}: {}\n", note.pass, note.layer, note.text);
+    else
+      ++left;
+  if (left > 0)
+    fmt::print("  and {} more such notes: --report shows them all\n", left);
 }
 
 void printSummary(const CompileOptions &o, const CompileSummary &s) {
