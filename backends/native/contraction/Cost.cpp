@@ -162,7 +162,7 @@ private:
   }
 
   void setProduct() {
-    const Dims &a = op_.operand(0)->dims(), &b = op_.operand(1)->dims(), &y = op_.result()->dims();
+    const Dims &b = op_.operand(1)->dims(), &y = op_.result()->dims();
     bool isGemm = op_.kind() == OpKind::Gemm;
     bool transB = isGemm && op_.flag("transB");
     c_.columns = y.empty() ? 1 : y.back();
@@ -182,7 +182,6 @@ private:
     if (!constant)
       c_.right.kind = bytes_ || transB ? RightOperand::Kind::Gathered : RightOperand::Kind::InPlace;
     c_.right.channelStride = c_.columns;
-    (void)a;
     Access result{0, DType::F32, {0, 0, c_.columns, 1}};
     c_.epilogue.results.push_back(result);
   }
@@ -374,7 +373,6 @@ LayerCost layerCost(const Op &op, DType activations, DType weights, const Native
 
 int64_t columnMultiple(DType activations, const NativeTarget &target) {
   // Sums are 32 bits wide for every type but f64 and 64-bit integers.
-  (void)activations;
   return target.lanes(bitWidth(activations) == 64 ? 8 : 4);
 }
 
