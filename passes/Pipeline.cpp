@@ -81,7 +81,7 @@ void addQuantization(PassList &passes, const Registry &registry, const Compressi
       .set("weight-axis", recipe.perTensorWeights ? "tensor" : "channel")
       .set("only-if-faster", isForSpeed && recipe.onlyIfFaster ? "true" : "false");
   std::string_view rounding = recipe.rounding; // rounding to nearest is good enough for 8 bits
-  if (rounding.empty() && widths->weights == "i4" && observes)
+  if (rounding.empty() && widths->weights == "i4" && recipe.hasSamples)
     rounding = "adaround";
   if (rounding == "adaround" || rounding == "power-of-two")
     add(rounding);

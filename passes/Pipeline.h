@@ -9,12 +9,13 @@ namespace edgecc {
 struct CompressionRecipe {
   // "int8", "int16", "int4", "w8", "w4", "dynamic", "fp16", "bf16", "auto"; empty: nothing.
   std::string quantize;
-  std::string prune;    // "macs:0.5": fraction to remove; empty: nothing
-  bool refit = true;    // least squares on samples after pruning
-  double sparsify = 0;  // fraction of the weights to become zero
-  std::string rounding; // "nearest", "adaround", "power-of-two"; empty: what suits the width
-  std::string ranges;   // method of `calibrate`; empty: its default
-  bool equalize = true; // with integer activations
+  std::string prune;       // "macs:0.5": fraction to remove; empty: nothing
+  bool refit = true;       // least squares on samples after pruning
+  double sparsify = 0;     // fraction of the weights to become zero
+  std::string rounding;    // "nearest", "adaround", "power-of-two"; empty: what suits the width
+  std::string ranges;      // method of `calibrate`; empty: its default
+  bool hasSamples = false; // some passes do better with samples, and do without
+  bool equalize = true;    // with integer activations
   bool correctBias = true;
   bool perTensorWeights = false;
   bool onlyIfFaster = true;          // layers stay float where the cost model expects no gain

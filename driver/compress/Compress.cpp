@@ -77,6 +77,7 @@ public:
     Compressed out;
     out.module = std::move(module);
     out.recipe = recipe;
+    out.recipe.hasSamples = inputs_.learning != nullptr;
     out.state.data = inputs_.learning.get();
     out.state.metric = inputs_.metric;
     PassManagerOptions options = passOptions_;

@@ -19,6 +19,8 @@ namespace {
 
 using Matrix = Eigen::MatrixXd;
 
+constexpr size_t kFitSamples = 512; // calibration samples that the factors are fitted on, at most
+
 // One convolution that may be factorised, as the matrix [(c, y), (m, x)].
 struct Kernel {
   int64_t outputs, inputs, height, width;
@@ -56,7 +58,7 @@ double macsPerRank(const Op &op, const Kernel &kernel) {
 
 // The two convolutions in place of `op`.
 void replace(Module &module, Op &op, const Kernel &kernel, const Eigen::BDCSVD<Matrix> &svd,
-             int64_t rank) {
+             int64_t rank, pruning::Origin &origin) {
   const Tensor &w = *constantOf(op.operand(1));
   Tensor vertical(w.dtype(), {rank, kernel.inputs, kernel.height, 1});
   Tensor horizontal(w.dtype(), {kernel.outputs, rank, 1, kernel.width});
@@ -87,6 +89,8 @@ void replace(Module &module, Op &op, const Kernel &kernel, const Eigen::BDCSVD<M
                               {{"dilations", Ints{1, dilations[1]}},
                                {"pads", Ints{0, pads[1], 0, pads[3]}},
                                {"strides", Ints{1, strides[1]}}});
+  origin.values[last->result()] = origin.values.at(op.result());
+  origin.values.erase(op.result());
   replaceOp(&op, last->result());
 }
 
@@ -101,6 +105,9 @@ Expected<void> factorize(Module &module, PassContext &context) {
       context.compression->notes.push_back({"factorize", nameOfLayer(op), std::move(text)});
   };
   int64_t multiple = context.target ? context.target->channelMultiple(DType::F32) : 1;
+  std::unique_ptr<Module> original = clone(module);
+  pruning::Origin origin = pruning::Origin::ofCopy(module.main(), original->main());
+  int64_t count = 0;
   std::vector<Op *> ops = module.main().body.snapshot();
   for (size_t i = 0; i < ops.size(); ++i) {
     Op *op = ops[i];
@@ -128,10 +135,20 @@ Expected<void> factorize(Module &module, PassContext &context) {
     }
     note(*op, fmt::format("is factorised with rank {}, which keeps {:.1f} % of its weights' energy",
                           rank, 100 * energy / all));
-    replace(module, *op, kernel, svd, rank);
-    context.statistics.add("convolutions factorised");
+    replace(module, *op, kernel, svd, rank, origin);
+    ++count;
   }
   module.eraseUnusedParameters();
+  if (count == 0)
+    return {};
+  context.statistics.add("convolutions factorised", count);
+  if (!context.options.flag("refit") || !context.executor || !context.compression ||
+      !context.compression->data)
+    return {};
+  pruning::CachedSamples samples(*context.compression->data, kFitSamples);
+  EDGECC_TRY(report, pruning::refit(module, module.main(), original->main(), origin,
+                                    *context.executor, samples, {}, context.progress));
+  context.statistics.add("layers fitted", static_cast<int64_t>(report.layers));
   return {};
 }
 

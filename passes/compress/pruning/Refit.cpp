@@ -201,7 +201,12 @@ public:
     auto order = orderOf(function);
     for (const auto &op : function.body.ops()) {
       if (auto rows = LinearRows::of(*op)) {
-        joins_.push_back(joinOf(*rows, order));
+        Join join = joinOf(*rows, order);
+        if (!origin.values.contains(join.sum)) { // a part of what was one layer
+          report_.skipped.push_back(nameOfLayer(*op));
+          continue;
+        }
+        joins_.push_back(std::move(join));
         layers_.push_back(*rows);
       } else if (op->def().is(OpTrait::Contraction) && constantOf(op->operand(1))) {
         report_.skipped.push_back(nameOfLayer(*op));
