@@ -7,6 +7,7 @@
 #include "driver/NativeExecutor.h"
 #include "driver/NativeTargetModel.h"
 #include "driver/compress/Compress.h"
+#include "driver/report/CompileReport.h"
 #include "frontend/io/MappedFile.h"
 #include "frontend/onnx/Exporter.h"
 #include "ir/Text.h"
@@ -38,6 +39,13 @@ Expected<void> checkOutput(const CompileOptions &o) {
     return error("there is no such folder to write to", folder.string());
   if (std::filesystem::is_directory(o.output, status))
     return error("the output is a folder", o.output.string(), "name a file in it");
+  for (const std::filesystem::path &report : {o.compress.reportHtml, o.compress.reportJson}) {
+    folder = report.parent_path();
+    if (!folder.empty() && !std::filesystem::is_directory(folder, status))
+      return error("there is no such folder to write a report to", folder.string());
+    if (!report.empty() && std::filesystem::is_directory(report, status))
+      return error("the report is a folder", report.string(), "name a file in it");
+  }
   if ((o.emit == Emit::Object || o.emit == Emit::Library) && o.output.extension() == ".h")
     return error("the C header would replace the output", o.output.string(),
                  "end the output's name in .o or .a");
@@ -193,6 +201,12 @@ Expected<void> emitNative(const Module &module, const CompileOptions &o,
              : writeBlobArtifact(o.output, module, code);
 }
 
+// Whether code for the target may run on this machine, as far as its kind goes.
+bool runsHere(const native::NativeTarget &target) {
+  auto host = native::resolveTarget("native", "baseline");
+  return host && host->triple == target.triple;
+}
+
 } // namespace
 
 Expected<CompileSummary> compileModel(const CompileOptions &o) {
@@ -225,20 +239,24 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   EDGECC_CHECK(passes.compileImageInputs(*module));
 
   const CompressionRecipe &recipe = o.compress.recipe;
+  CompressionInputs inputs;
+  std::optional<Compressed> compressed;
   if (!o.passes.empty()) {
     EDGECC_TRY(named, registry.parse(o.passes));
     EDGECC_CHECK(passes.run(*module, named));
   } else if (recipe.compresses()) {
-    EDGECC_TRY(inputs, openInputs(o.compress, module->main()));
+    EDGECC_TRY(opened, openInputs(o.compress, module->main()));
+    inputs = std::move(opened);
     NativeExecutor executor({.threads = compileThreads(o), .compileThreads = compileThreads(o)});
     PassManagerOptions compressing = passOptions;
     compressing.executor = &executor;
-    EDGECC_TRY(compressed, compressModel(std::move(module), o.compress, inputs, registry,
-                                         compressing, progress));
-    module = std::move(compressed.module);
-    passes.add(std::move(compressed.reports));
-    summary.score = compressed.score;
-    summary.notes = std::move(compressed.state.notes);
+    EDGECC_TRY(result, compressModel(std::move(module), o.compress, inputs, registry, compressing,
+                                     progress));
+    compressed = std::move(result);
+    module = std::move(compressed->module);
+    passes.add(std::move(compressed->reports));
+    passOptions.compression = &compressed->state; // lowering has notes for it, too
+    summary.score = compressed->score;
     summary.warnings = inputs.warnings;
     summary.warnings.insert(summary.warnings.end(), executor.warnings().begin(),
                             executor.warnings().end());
@@ -246,6 +264,7 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
     EDGECC_CHECK(passes.run(*module, buildPipeline(registry).portable));
   }
 
+  std::unique_ptr<Module> portable = o.compress.wantsReport() ? clone(*module) : nullptr;
   progress.step("generating code");
   if (o.emit == Emit::Ir) {
     EDGECC_CHECK(writeText(o.output, print(*module)));
@@ -256,6 +275,8 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
       EDGECC_CHECK(passes.run(*module, buildPipeline(registry).lowering));
     EDGECC_CHECK(emitNative(*module, o, target, summary));
   }
+  if (compressed)
+    summary.notes = std::move(compressed->state.notes);
   summary.passes = describe(passes.reports());
   summary.timings = timingTable(passes.reports());
 
@@ -263,6 +284,13 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   if (std::filesystem::is_regular_file(o.output, ignored))
     summary.codeAndWeightsBytes =
         static_cast<int64_t>(std::filesystem::file_size(o.output, ignored));
+  if (portable)
+    EDGECC_CHECK(writeReports(o,
+                              {.portable = portable.get(),
+                               .compressed = compressed ? &*compressed : nullptr,
+                               .inputs = compressed ? &inputs : nullptr,
+                               .runsHere = runsHere(target)},
+                              summary, progress));
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return summary;
 }

@@ -95,6 +95,12 @@ void Difference::addElement(double a, double b) {
 
 void Difference::add(const Correspondence &pair, const Tensor &a, const Tensor &b) {
   if (pair.channels.empty()) {
+    if (a.dtype() == DType::F32 && b.dtype() == DType::F32) {
+      std::span<const float> left = a.data<float>(), right = b.data<float>();
+      for (size_t i = 0; i < left.size(); ++i)
+        addElement(left[i], right[i]);
+      return;
+    }
     for (int64_t i = 0; i < a.elements(); ++i)
       addElement(a.asDouble(i), b.asDouble(i));
     return;
