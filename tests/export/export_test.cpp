@@ -43,7 +43,7 @@ void PrintTo(const Case &c, std::ostream *out) { *out << nameOf(c); }
 int64_t weightsOf(const Module &module) {
   int64_t count = 0;
   for (const auto &op : module.main().body.ops())
-    if (op->kind() == OpKind::Param && op->result(0)->rank() >= 2)
+    if (op->kind() == OpKind::Param && op->result(0)->dims().size() >= 2)
       count += numElements(op->result(0)->dims());
   return count;
 }

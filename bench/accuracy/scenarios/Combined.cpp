@@ -43,7 +43,7 @@ Expected<Tables> runCombined(const Workbench &bench) {
         return static_cast<double>(a) / static_cast<double>(b);
       };
       table.add({{"model", task.model},
-                 {"removed", 100 * (1 - ratio(after.macs, before.macs))},
+                 {"removed", std::abs(100 * (1 - ratio(after.macs, before.macs)))},
                  {"smaller", ratio(before.weightsBytes, after.weightsBytes)},
                  {"arena", ratio(before.arenaBytes, after.arenaBytes)},
                  {"faster", times[0] / times[1]},
