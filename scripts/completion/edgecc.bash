@@ -5,6 +5,8 @@ _edgecc_options() { # _edgecc_options COMMAND: its options
     run) echo "--shape --test-data --rtol --atol --input --output-dir --images --mean --scale" \
               "--layout --order --fit --threads --profile --json --help" ;;
     bench) echo "--threads --runs --test-data --json --help" ;;
+    diff) echo "--inputs --samples --threshold --json --shape --mean --scale --layout --order" \
+               "--fit --help" ;;
     inspect) echo "--json --calibration --help" ;;
     verify) echo "--shape --help" ;;
     opt) echo "--passes --output --shape --target --cpu --load-pass --elide --list-passes" \
@@ -13,6 +15,10 @@ _edgecc_options() { # _edgecc_options COMMAND: its options
     ops) echo "--markdown --help" ;;
     *) echo "--output --emit --shape --shapes-from --freeze --image-input --target --cpu" \
             "--symbol --threads --passes --load-pass --print-after --time-passes --verify-each" \
+            "--quantize --prune --sparsify --calibrate --calibrate-samples --ranges " \
+            "--save-calibration --load-calibration --max-loss --max-size --max-time --metric" \
+            "--labels --rounding --per-tensor --no-equalize --no-bias-correction " \
+            "--quantize-all --rewrite --report --report-json --mean --scale --layout --order --fit" \
             "--quiet --version --help" ;;
   esac
 }
@@ -25,6 +31,12 @@ _edgecc_values() { # _edgecc_values OPTION: words that may follow; nothing for o
     --layout) echo "NCHW NHWC" ;;
     --order) echo "RGB BGR GRAY" ;;
     --fit) echo "stretch letterbox" ;;
+    --quantize) echo "int8 int16 int4 auto w8 w4 dynamic fp16 bf16" ;;
+    --ranges) echo "minmax moving-average percentile mse entropy" ;;
+    --rounding) echo "nearest adaround power-of-two" ;;
+    --metric) echo "agreement top1 top5 sqnr psnr" ;;
+    --rewrite) echo "transposed-conv-to-pixel-shuffle space-to-depth-input" \
+                    "split-large-kernels factorize" ;;
     --passes | --print-after) edgecc opt --list-passes 2>/dev/null | cut -d' ' -f1 ;;
   esac
 }
@@ -34,7 +46,7 @@ _edgecc() {
   local command= values
   COMPREPLY=()
   case ${COMP_WORDS[1]} in
-    run | bench | inspect | verify | opt | ops) command=${COMP_WORDS[1]} ;;
+    run | bench | diff | inspect | verify | opt | ops) command=${COMP_WORDS[1]} ;;
   esac
   values=$(_edgecc_values "$previous")
   if [ -n "$values" ]; then
@@ -43,8 +55,9 @@ _edgecc() {
   fi
   case $previous in
     --threads | --runs | --rtol | --atol | --mean | --scale | --symbol | --elide | --shape | \
-      --image-input) return ;;
-    --shapes-from | --test-data | --output-dir)
+      --image-input | --prune | --sparsify | --calibrate-samples | --max-loss | --max-size | \
+      --max-time | --samples | --threshold) return ;;
+    --calibrate | --inputs | --shapes-from | --test-data | --output-dir)
       COMPREPLY=($(compgen -d -- "$word"))
       return
       ;;
@@ -58,7 +71,7 @@ _edgecc() {
     *)
       COMPREPLY=($(compgen -f -- "$word"))
       if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY+=($(compgen -W "run bench inspect verify opt ops" -- "$word"))
+        COMPREPLY+=($(compgen -W "run bench diff inspect verify opt ops" -- "$word"))
       fi
       ;;
   esac

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-COMMANDS = ["", "run", "bench", "inspect", "verify", "opt", "ops"]
+COMMANDS = ["", "run", "bench", "diff", "inspect", "verify", "opt", "ops"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
