@@ -36,7 +36,7 @@ static bool blockScalesFit(const Op &op, unsigned operand, size_t axis) {
   if (block == 0 || !op.operand(operand))
     return block == 0 && !op.operand(operand);
   Dims want = dimsOf(op, 1);
-  if (block < 0 || want[axis] % block != 0)
+  if (block < 0 || axis >= want.size() || want[axis] % block != 0)
     return false;
   want[axis] /= block;
   return dimsOf(op, operand) == want && hasNarrowWeights(op);
