@@ -2,12 +2,12 @@
 #include "driver/Arguments.h"
 #include "driver/Console.h"
 #include "driver/RuntimeModel.h"
+#include "frontend/io/MappedFile.h"
 #include "frontend/io/TensorPb.h"
 
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace edgecc::driver {
@@ -117,11 +117,8 @@ Expected<void> execute(const BenchOptions &o) {
                          {"vector_percent", shares.kinds[EDGECC_LAYER_VECTOR_KERNEL]},
                          {"scalar_percent", shares.kinds[EDGECC_LAYER_SCALAR_LOOP]},
                          {"support_percent", shares.kinds[EDGECC_LAYER_SUPPORT_CALL]}};
-  std::ofstream out(o.json);
-  out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-  if (!out.flush())
-    return error("cannot write the results", o.json);
-  return {};
+  std::string text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return writeFile(o.json, std::as_bytes(std::span(text)));
 }
 
 } // namespace

@@ -6,12 +6,12 @@
 #include "driver/Options.h"
 #include "driver/RuntimeModel.h"
 #include "driver/commands/Commands.h"
+#include "frontend/io/MappedFile.h"
 #include "frontend/io/Npy.h"
 #include "frontend/io/TensorPb.h"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -225,11 +225,8 @@ Expected<bool> compareOutputs(const RunnableModel &model, const RunOptions &o,
 }
 
 Expected<void> writeJson(const std::string &path, const nlohmann::json &json) {
-  std::ofstream out(path);
-  out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-  if (!out.flush())
-    return error("cannot write the results", path);
-  return {};
+  std::string text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return writeFile(path, std::as_bytes(std::span(text)));
 }
 
 // What all kinds of models do after a run; returns the exit code.

@@ -75,7 +75,7 @@ public:
     };
     for (const NoisePoint &point : points) {
       include(point.accumulated);
-      if (point.alone)
+      if (point.alone && !std::isinf(*point.alone))
         include(*point.alone);
     }
     low_ = std::floor(low / 10) * 10;
@@ -124,7 +124,9 @@ std::string escape(std::string_view text) {
 }
 
 std::string decibels(double sqnr) {
-  return std::isinf(sqnr) ? "equal" : std::isnan(sqnr) ? "NaN" : fmt::format("{:.1f}", sqnr);
+  if (std::isinf(sqnr))
+    return sqnr > 0 ? "equal" : "−∞";
+  return std::isnan(sqnr) ? "NaN" : fmt::format("{:.1f}", sqnr);
 }
 
 std::string noiseChart(const std::vector<NoisePoint> &points) {
@@ -159,7 +161,7 @@ std::string noiseChart(const std::vector<NoisePoint> &points) {
                      NoiseScale::kBottom - NoiseScale::kTop);
     out += fmt::format("<circle class=\"accumulated\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\"/>",
                        x(i), scale.y(point.accumulated), radius * 0.8);
-    if (point.alone) { // a diamond, so that colour does not tell alone
+    if (point.alone && !std::isinf(*point.alone)) { // a diamond, so that colour does not tell alone
       double cy = scale.y(*point.alone);
       out += fmt::format("<path class=\"alone\" d=\"M{0:.1f} {1:.1f}l{2:.1f} {2:.1f}l-{2:.1f} "
                          "{2:.1f}l-{2:.1f} -{2:.1f}z\"/>",
@@ -210,7 +212,7 @@ std::string timeChart(const std::vector<TimeBar> &bars) {
 
 std::string histogramChart(const Histogram &histogram, const std::optional<Range> &covered,
                            std::string_view title) {
-  constexpr double kWidth = 260, kHeight = 64;
+  constexpr double kWidth = 160, kHeight = 48;
   Histogram shown = coarse(histogram, 64);
   if (shown.counts.empty())
     return "";

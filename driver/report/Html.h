@@ -13,7 +13,7 @@ namespace edgecc::driver::html {
 // As text between tags and inside quoted attributes; control characters become U+FFFD.
 std::string escape(std::string_view text);
 
-// "23.4", "equal" for infinity, "NaN"
+// "23.4", "equal" for infinity, "−∞" for noise on what is zero throughout, "NaN"
 std::string decibels(double sqnr);
 
 // Signal-to-noise ratios of layers from the first to the last.

@@ -20,23 +20,24 @@ std::string cell(double value, const std::string &shown, std::string_view style 
 
 constexpr char kNoCell[] = "<td></td>";
 
-// 20 dB: the error is a tenth of the signal.
+constexpr double kBad = 20; // dB: the error is a tenth of the signal
+
 std::string noiseCell(const Difference &difference) {
-  constexpr double kBad = 20;
   double sqnr = difference.sqnr();
-  double order = std::isnan(sqnr) ? -1e9 : std::isinf(sqnr) ? 1e9 : sqnr;
+  double order = std::isnan(sqnr) ? -1e9 : std::clamp(sqnr, -1e9, 1e9);
   return cell(order, decibels(sqnr), order < kBad ? "bad" : "");
 }
 
-std::string arrow(const std::string &before, const std::string &after) {
-  return before == after ? after : "<span class=\"soft\">" + before + " →</span> " + after;
+// What it is now over what it was.
+std::string stacked(const std::string &before, const std::string &after) {
+  return before == after ? after : after + "<div class=\"was\">" + before + "</div>";
 }
 
 std::string countCell(int64_t before, int64_t after, std::string (*format)(double)) {
   if (before == 0 && after == 0)
     return kNoCell;
   return cell(static_cast<double>(after),
-              arrow(format(static_cast<double>(before)), format(static_cast<double>(after))));
+              stacked(format(static_cast<double>(before)), format(static_cast<double>(after))));
 }
 
 std::string rangeOf(const Observation &values) {
@@ -44,6 +45,16 @@ std::string rangeOf(const Observation &values) {
     return kNoCell;
   Range seen = values.seen[0];
   return cell(seen.high - seen.low, fmt::format("{:.3g} … {:.3g}", seen.low, seen.high));
+}
+
+// Of a layer's data and weights, before and after.
+std::pair<std::string, std::string> types(const ReportedLayer &layer) {
+  std::string before(name(layer.activationsBefore)), after(name(layer.activationsAfter));
+  if (layer.weights) {
+    before += " × " + std::string(name(layer.weights->before));
+    after += " × " + std::string(name(layer.weights->after));
+  }
+  return {before, after};
 }
 
 class LayerTable {
@@ -58,7 +69,8 @@ public:
 
   std::string section() const {
     std::string out = "<section>\n<h2>All layers</h2>\n<p class=\"lead\">In order of execution";
-    out += "; a click on a column's head sorts by it.</p>\n<div class=\"scroll\">"
+    out += "; small print is what it was before. A click on a column's head sorts by it.</p>\n<div "
+           "class=\"scroll\">"
            "<table class=\"sortable\">\n<thead><tr><th>#</th><th class=\"left\">layer</th>"
            "<th>types</th>";
     if (hasNoise_)
@@ -84,16 +96,20 @@ private:
     bool isMinor = layer.macsBefore == 0;
     std::string out = fmt::format("<tr{}>", isMinor ? " class=\"minor\"" : "");
     out += cell(static_cast<double>(number), std::to_string(number)) + nameCell(layer);
-    out += layer.isRemoved ? cell(-1, "removed") : "<td>" + typesOf(layer) + "</td>";
+    auto [before, after] = types(layer);
+    out += fmt::format("<td data-v=\"{}\">{}</td>", layer.isRemoved ? "" : after,
+                       layer.isRemoved ? "removed" : stacked(before, after));
     if (hasNoise_)
       out += noiseCells(layer);
     if (hasChannels_)
       out += isPruned(layer) ? cell(static_cast<double>(layer.channels->after),
-                                    arrow(std::to_string(layer.channels->before),
-                                          std::to_string(layer.channels->after)))
+                                    stacked(std::to_string(layer.channels->before),
+                                            std::to_string(layer.channels->after)))
                              : kNoCell;
     out += countCell(layer.macsBefore, layer.macsAfter, formatCount);
-    out += countCell(layer.bytesBefore, layer.bytesAfter, formatBytes);
+    out += layer.weights || layer.bytesBefore > 0
+               ? countCell(layer.bytesBefore, layer.bytesAfter, formatBytes)
+               : kNoCell; // scales alone
     if (hasTimes_)
       out += timeCells(layer);
     return out + "</tr>\n";
@@ -115,7 +131,7 @@ private:
     for (const Note &note : layer.notes)
       out += fmt::format("<div class=\"note\">{}: <span class=\"name\">{}</span></div>",
                          escape(note.pass), escape(note.text));
-    if (!layer.suggestion.empty())
+    if (!layer.suggestion.empty() && layer.noise->alone && layer.noise->alone->sqnr() < kBad)
       out += "<div class=\"note\">→ " + escape(sentence(layer.suggestion)) + "</div>";
     return out + "</td>";
   }
@@ -149,16 +165,8 @@ private:
 std::string layerTable(const Report &report) { return LayerTable(report).section(); }
 
 std::string typesOf(const ReportedLayer &layer) {
-  auto types = [&](DType activations, std::optional<DType> weights) {
-    std::string out(name(activations));
-    return weights ? out + " × " + std::string(name(*weights)) : out;
-  };
-  std::optional<DType> before, after;
-  if (layer.weights) {
-    before = layer.weights->before;
-    after = layer.weights->after;
-  }
-  return arrow(types(layer.activationsBefore, before), types(layer.activationsAfter, after));
+  auto [before, after] = types(layer);
+  return before == after ? after : before + " → " + after;
 }
 
 std::string sentence(std::string text) {

@@ -15,7 +15,7 @@ namespace edgecc::driver {
 
 namespace {
 
-constexpr size_t kNoiseSamples = 32, kWorst = 10;
+constexpr size_t kNoiseSamples = 32, kWorst = 9;
 
 // Observers take finite numbers.
 bool isFinite(const Tensor &tensor) {
@@ -67,6 +67,7 @@ std::optional<ReportedWeights> weightsOf(const LayerFacts &before, const LayerFa
   }
   if (after && after->weights) {
     out.after = after->weights->dtype();
+    out.elementsAfter = after->weights->elements();
     out.zeros = zeroShare(*after->weights);
   }
   return out;
@@ -277,7 +278,7 @@ private:
   void rank() {
     for (size_t i = 0; i < report_.layers.size(); ++i)
       if (const auto &noise = report_.layers[i].noise; noise && noise->alone)
-        if (!std::isinf(noise->alone->sqnr()))
+        if (noise->alone->sqnr() != INFINITY)
           report_.worst.push_back(i);
     auto own = [&](size_t i) {
       double sqnr = report_.layers[i].noise->alone->sqnr();

@@ -20,7 +20,8 @@ struct ReportedNoise {
 };
 
 struct ReportedWeights {
-  Dims dims; // of the original's
+  Dims dims;                 // of the original's
+  int64_t elementsAfter = 0; // that are left
   DType before = DType::F32, after = DType::F32;
   Observation values;     // of the original's
   double channelSpread{}; // largest range of an output channel over the median one

@@ -55,9 +55,12 @@ std::string accuracyCards(const Report &report) {
   std::string out;
   if (report.score) {
     const Score &score = *report.score;
+    std::string change =
+        std::abs(score.loss()) < 0.005
+            ? std::string("as the float model")
+            : fmt::format("{:+.2f} from the float model's {:.2f}", -score.loss(), score.original);
     out += card(escape(score.metric), fmt::format("{:.2f}", score.compressed),
-                fmt::format("{:+.2f} from {:.2f} of the float model, on {} samples", -score.loss(),
-                            score.original, score.samples));
+                fmt::format("{}, {} samples", change, score.samples));
   }
   if (report.outputs.empty())
     return out;
@@ -68,7 +71,7 @@ std::string accuracyCards(const Report &report) {
   double sqnr = worst->difference.sqnr();
   std::string of =
       report.outputs.size() > 1 ? fmt::format("worst of {} outputs, ", report.outputs.size()) : "";
-  return out + card("Signal to noise at the output",
+  return out + card("Output SQNR",
                     html::decibels(sqnr) + (std::isfinite(sqnr) ? " <small>dB</small>" : ""),
                     fmt::format("{}{} samples", of, report.noiseSamples));
 }
@@ -92,6 +95,12 @@ std::string costCards(const Report &report) {
   return out;
 }
 
+// "x86-64 (avx2 ...)": the features are in a tooltip.
+std::string targetWithFeatures(const std::string &target) {
+  return fmt::format("<span title=\"{}\">{}</span>", escape(target),
+                     escape(target.substr(0, target.find(" ("))));
+}
+
 std::string header(const Report &report) {
   std::string title = std::filesystem::path(report.input).filename().string();
   std::string out = fmt::format(
@@ -105,7 +114,8 @@ std::string header(const Report &report) {
   out += fmt::format("<div class=\"soft\">{} to {} ({}) for {}</div>\n",
                      report.isCompressed ? "Compressed" : "Compiled",
                      named(std::filesystem::path(report.output).filename().string()),
-                     formatBytes(static_cast<double>(report.writtenBytes)), escape(report.target));
+                     formatBytes(static_cast<double>(report.writtenBytes)),
+                     targetWithFeatures(report.target));
   if (!report.settings.empty()) {
     out += "<ul class=\"settings\">";
     for (const auto &[option, value] : report.settings)
@@ -166,7 +176,8 @@ std::string noiseSection(const Report &report) {
     }
   if (points.empty())
     return "";
-  return "<section>\n<h2>Noise along the network</h2>\n<p class=\"lead\">Signal to quantisation "
+  return "<section class=\"whole\">\n<h2>Noise along the network</h2>\n<p class=\"lead\">Signal to "
+         "quantisation "
          "noise at each layer's output in dB; more is better. Values are capped at 80.</p>\n"
          "<div class=\"legend\"><span><svg viewBox=\"0 0 14 10\" aria-hidden=\"true\"><circle "
          "class=\"accumulated\" cx=\"7\" cy=\"5\" r=\"4\"/></svg>accumulated: the compressed model "
@@ -189,10 +200,12 @@ std::string timeSection(const Report &report) {
   });
   size_t all = bars.size();
   bars.resize(std::min(kShown, all));
-  std::string out = "<section>\n<h2>Time of each layer</h2>\n<p class=\"lead\">Medians of runs of "
+  std::string out = "<section class=\"whole\">\n<h2>Time of each layer</h2>\n<p "
+                    "class=\"lead\">Medians of runs of "
                     "both versions in turn, on one thread";
   if (!report.isCompressed)
-    out = "<section>\n<h2>Time of each layer</h2>\n<p class=\"lead\">Medians on one thread";
+    out = "<section class=\"whole\">\n<h2>Time of each layer</h2>\n<p class=\"lead\">Medians on "
+          "one thread";
   if (bars.size() < all)
     out += fmt::format("; the slowest {} of {}", bars.size(), all);
   out += ".</p>\n";
@@ -214,7 +227,7 @@ std::string notesSection(const Report &report) {
   return out + "</ul>\n</section>\n";
 }
 
-constexpr char kExplanation[] = R"html(<section>
+constexpr char kExplanation[] = R"html(<section class="whole">
 <h2>How to read this</h2>
 <dl>
 <dt>accumulated</dt><dd>Energy of the float model's values over that of the difference, at this

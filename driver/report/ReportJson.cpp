@@ -21,7 +21,7 @@ template <class T> Json orNull(const std::optional<T> &value) {
 Json asJson(Range range) { return Json::array({range.low, range.high}); }
 
 Json asJson(const Difference &d) {
-  return {{"sqnr_db", number(d.sqnr())},        {"equal", std::isinf(d.sqnr())},
+  return {{"sqnr_db", number(d.sqnr())},        {"equal", std::isinf(d.sqnr()) && d.sqnr() > 0},
           {"max_abs", number(d.maxAbsolute())}, {"peak", number(d.peak())},
           {"cosine", number(d.cosine())},       {"non_finite", d.nonFinite()}};
 }

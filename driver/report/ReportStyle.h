@@ -25,12 +25,12 @@ h1 { font-size: 26px; line-height: 1.25; margin: 0 0 4px; font-weight: 650; over
 h2 { font-size: 18px; margin: 44px 0 4px; font-weight: 650; }
 p { margin: 4px 0 12px; }
 .soft, .lead { color: var(--soft); }
-.lead { max-width: 76ch; }
+.lead { max-width: 92ch; }
 .name { unicode-bidi: isolate; overflow-wrap: anywhere; }
 .settings { display: flex; flex-wrap: wrap; gap: 6px 20px; margin: 12px 0 0; padding: 0; list-style: none; }
 .settings li { color: var(--soft); }
 .settings b { color: var(--ink); font-weight: 600; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(196px, 1fr)); gap: 12px; margin: 24px 0 0; }
+.cards { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; margin: 24px 0 0; }
 .card { background: var(--panel); border-radius: 8px; padding: 12px 16px 14px; break-inside: avoid; }
 .card .label { color: var(--soft); font-size: 13px; }
 .card .value { font-size: 25px; font-weight: 600; line-height: 1.3; white-space: nowrap; }
@@ -75,12 +75,14 @@ th[aria-sort=descending] button::after { content: " ▼"; font-size: 10px; }
 tr.minor .layer { font-weight: 400; }
 .layer { font-weight: 600; }
 .under { color: var(--soft); font-size: 12.5px; }
+.was { color: var(--soft); font-size: 12px; }
 .note { font-size: 12.5px; color: var(--soft); max-width: 62ch; }
 .bad { color: var(--bad); font-weight: 600; }
 .good { color: var(--good); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; font-size: 14px; max-width: 90ch; }
 dt { font-weight: 600; } dd { margin: 0; color: var(--soft); }
 ul.notes { padding-left: 18px; font-size: 14px; }
+@media (max-width: 860px) { .cards { grid-template-columns: repeat(2, 1fr); } }
 @media (max-width: 640px) {
   body { padding: 20px 14px 48px; }
   dl { grid-template-columns: 1fr; } dd { margin-bottom: 8px; }
@@ -94,15 +96,17 @@ ul.notes { padding-left: 18px; font-size: 14px; }
   }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { padding: 0; max-width: none; font-size: 10pt; }
-  h2 { break-after: avoid; margin-top: 22pt; }
+  h2, .lead, .legend { break-after: avoid; }
+  h2 { margin-top: 22pt; }
+  section.whole { break-inside: avoid; }
   .cards { grid-template-columns: repeat(4, 1fr); gap: 8px; }
   .card .value { font-size: 16pt; }
   .worst { grid-template-columns: 1fr 1fr; }
   .scroll { overflow: visible; }
   table { font-size: 7.6pt; }
   th, td { padding: 3px 4px; }
-  td.left { min-width: 120px; }
-  .under, .note { font-size: 7pt; }
+  td.left { width: 36%; }
+  .under, .note, .was { font-size: 7pt; }
   thead { display: table-header-group; }
   tr, .figure { break-inside: avoid; }
 }

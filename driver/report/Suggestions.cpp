@@ -12,6 +12,8 @@ constexpr double kDecibelsPerBit = 6.02;
 // Beyond these the shape of a distribution is the likely reason.
 constexpr double kManyTimes = 3, kMuchSpread = 8;
 constexpr double kMuchOutside = 0.01;
+// What 8-bit data with a plain distribution have.
+constexpr double kUsual = 30;
 // Noise below this matters in few models.
 constexpr double kLittleNoise = 45;
 
@@ -60,7 +62,9 @@ std::string onWeights(const ReportedLayer &layer, const SuggestionSettings &sett
 
 std::string onPruning(const ReportedLayer &layer) {
   if (!layer.channels || layer.channels->after == layer.channels->before)
-    return "";
+    return layer.weights && layer.weights->elementsAfter < numElements(layer.weights->dims)
+               ? "some of the channels that it read were pruned: prune less, or give more samples"
+               : "";
   return fmt::format("it keeps {} of {} channels, and those that are left were fitted to stand in "
                      "for the others: prune less, or give more samples",
                      layer.channels->after, layer.channels->before);
@@ -86,14 +90,14 @@ std::string suggestionFor(const ReportedLayer &layer, const SuggestionSettings &
     return "some of its values are not finite: keep it in floating point, or look at its inputs";
   if (own.sqnr() >= kLittleNoise)
     return "";
-  for (std::string sentence : {onWeights(layer, settings), onActivation(layer, settings)})
+  // Quantisation to 8 bits rarely costs as much as channels that are missed.
+  bool isPruned = own.sqnr() < kUsual && !onPruning(layer).empty();
+  for (const std::string &sentence : {isPruned ? onPruning(layer) : "", onWeights(layer, settings),
+                                      onActivation(layer, settings), onPruning(layer)})
     if (!sentence.empty())
       return sentence;
-  if (std::string sentence = onPruning(layer); !sentence.empty())
-    return sentence;
   if (!isNarrow(layer))
     return noise.inheritedFrom.empty() ? "" : "its noise comes from " + noise.inheritedFrom;
-  constexpr double kUsual = 30; // of 8-bit data with a plain distribution
   return fmt::format("{}16 bits for this layer (--quantize auto with --max-loss, or int16) would "
                      "take most of it away",
                      own.sqnr() >= kUsual ? "this is what 8 bits usually give; " : "");

@@ -1,5 +1,7 @@
 #include "frontend/io/MappedFile.h"
 
+#include "ir/DeferSignals.h"
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -66,6 +68,7 @@ Expected<void> writeFile(const std::filesystem::path &path, std::span<const std:
       return systemError("write", path);
     return {};
   }
+  DeferSignals deferred;
   std::filesystem::path temporary = path;
   temporary += ".tmp" + std::to_string(::getpid());
   if (!writeTo(temporary, bytes) || std::rename(temporary.c_str(), path.c_str()) != 0) {

@@ -29,6 +29,7 @@ private:
 };
 
 // Writes beside `path` and renames, so that no half-written file is ever seen under that name.
+// Signals that end the program wait meanwhile.
 Expected<void> writeFile(const std::filesystem::path &path, std::span<const std::byte> bytes);
 
 } // namespace edgecc

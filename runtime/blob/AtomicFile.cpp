@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -32,6 +33,23 @@ mode_t defaultMode() {
   umask(mask);
   return 0666 & ~mask;
 }
+
+/// While it lives, signals that ask the program to end wait, so that no temporary file stays
+/// behind.
+class DeferSignals {
+public:
+  DeferSignals() {
+    sigset_t asked;
+    sigemptyset(&asked);
+    for (int signal : {SIGINT, SIGTERM, SIGHUP})
+      sigaddset(&asked, signal);
+    pthread_sigmask(SIG_BLOCK, &asked, &before_);
+  }
+  ~DeferSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+private:
+  sigset_t before_{};
+};
 
 std::string failure(const char *what, const std::string &path) {
   int code = errno;
@@ -66,6 +84,7 @@ std::string writeFileAtomically(const std::string &path, const std::vector<FileP
     return error;
   }
 
+  DeferSignals deferred;
   std::string temporary = path + ".XXXXXX";
   int fd = mkstemp(temporary.data());
   if (fd < 0)

@@ -18,7 +18,8 @@ struct FilePart {
 
 /// Writes the parts to a temporary file beside `path`, flushes it and renames it over `path`:
 /// readers see the old file or the new one. The file's permissions follow the umask. Returns "" or
-/// a description of the failure, in which case no file is left behind.
+/// a description of the failure, in which case no file is left behind. Signals that end the
+/// program wait meanwhile.
 std::string writeFileAtomically(const std::string &path, const std::vector<FilePart> &parts);
 std::string writeFileAtomically(const std::string &path, std::string_view bytes);
 

@@ -1,4 +1,5 @@
 // Calibration tables as JSON files.
+#include "ir/DeferSignals.h"
 #include "passes/compress/calibration/Calibration.h"
 
 #include <cmath>
@@ -209,6 +210,7 @@ Expected<void> Calibration::save(const std::filesystem::path &path) const {
   for (const auto &[name, observation] : observations_)
     root["values"].push_back(toJson(name, observation));
   // Beside the file first, so that no half-written table is ever seen under its name.
+  DeferSignals deferred;
   std::filesystem::path beside = path;
   beside += "." + std::to_string(getpid()) + ".part";
   std::ofstream out(beside, std::ios::binary);

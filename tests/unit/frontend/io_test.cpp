@@ -7,7 +7,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstring>
+#include <ctime>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace edgecc {
@@ -135,6 +138,41 @@ TEST(MappedFile, LeavesNoTemporaryFileBehind) {
   auto missing = MappedFile::open(folder / "a");
   ASSERT_FALSE(missing);
   EXPECT_THAT(str(missing.error()), HasSubstr("No such file"));
+}
+
+// A child is told to end every millisecond while it writes: whenever it ends, the folder holds no
+// other file, and no part of this one.
+TEST(MappedFile, EndsWithWholeFilesOnly) {
+  auto folder = temporary("interrupted");
+  std::filesystem::create_directory(folder);
+  std::vector<std::byte> bytes(size_t{48} << 20, std::byte{7});
+  for (int signal : {SIGINT, SIGTERM}) {
+    std::filesystem::remove(folder / "a");
+    pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      std::signal(signal, SIG_DFL);
+      struct sigevent event{};
+      event.sigev_notify = SIGEV_SIGNAL;
+      event.sigev_signo = signal;
+      timer_t timer{};
+      timer_create(CLOCK_MONOTONIC, &event, &timer);
+      struct itimerspec soon{{0, 1000000}, {0, 1000000}};
+      timer_settime(timer, 0, &soon, nullptr);
+      for (int i = 0; i < 100; ++i)
+        (void)writeFile(folder / "a", bytes);
+      _exit(0); // the signals did not come
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    EXPECT_EQ(WTERMSIG(status), signal);
+    for (const auto &entry : std::filesystem::directory_iterator(folder)) {
+      EXPECT_EQ(entry.path().filename(), "a");
+      EXPECT_EQ(entry.file_size(), bytes.size());
+    }
+  }
+  std::filesystem::remove_all(folder);
 }
 
 // A 4 x 2 picture: red grows to the right by 10, green is 100 in the lower row, blue is 7.

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""edgecc diff: versions that agree, that part, and that have other channels.
+
+    diff_test.py EDGECC
+"""
+import json
+import sys
+
+sys.dont_write_bytecode = True
+import numpy as np  # noqa: E402
+from small_model import (BIASES, DATA, SECOND, WEIGHTS, convolve, main, run, sqnr)  # noqa: E402
+
+
+def diff(edgecc, folder, a, b, *options, exit_code=0):
+    text = run(edgecc, folder, "diff", a, b, "--inputs", "samples.npy", "--json", "diff.json",
+               *options, exit_code=exit_code)
+    report = json.loads((folder / "diff.json").read_text())
+    return report, {t["tensor"]: t for t in report["tensors"]}, text
+
+
+def with_itself(edgecc, folder):
+    report, tensors, _ = diff(edgecc, folder, "model.onnx", "model.onnx")
+    assert report["first_parted"] is None and report["samples"] == len(DATA)
+    assert {"hidden", "positive", "map"} <= set(tensors)
+    assert all(t["equal"] and t["max_abs"] == 0 for t in tensors.values())
+
+
+def weights_of_8_bits(edgecc, folder):
+    run(edgecc, folder, "model.onnx", "-o", "w8.onnx", "--emit", "onnx", "--quantize", "w8")
+    report, tensors, text = diff(edgecc, folder, "model.onnx", "w8.onnx", "--threshold", "90",
+                                 exit_code=1)
+    assert report["first_parted"] == "hidden", report["first_parted"]
+    assert "They part at 'hidden'" in text
+    w = WEIGHTS[0]
+    scale = np.abs(w).max(axis=(1, 2, 3), keepdims=True) / np.float32(127)
+    wanted = convolve(DATA, w, BIASES[0])
+    found = convolve(DATA, np.rint(w / scale) * scale, BIASES[0])
+    assert abs(tensors["hidden"]["sqnr_db"] - sqnr(found, wanted)) < 0.1
+    cosine = np.sum(found * wanted) / np.sqrt(np.sum(found**2) * np.sum(wanted**2))
+    assert abs(tensors["hidden"]["cosine"] - cosine) < 1e-5
+    diff(edgecc, folder, "model.onnx", "w8.onnx", "--threshold", "20")
+
+
+def scaled_channels(edgecc, folder):
+    run(edgecc, folder, "model.onnx", "-o", "model.ir", "--emit", "ir")
+    run(edgecc, folder, "opt", "model.ir", "--passes", "equalize", "--calibrate", "samples.npy",
+        "-o", "scaled.ir")
+    assert "scale" in (folder / "scaled.ir").read_text(), "channels were to be scaled"
+    assert (folder / "scaled.ir").read_text() != (folder / "model.ir").read_text()
+    _, tensors, _ = diff(edgecc, folder, "model.onnx", "scaled.ir", "--threshold", "100")
+    assert "positive" in tensors, "scaled tensors are compared in the original's units"
+
+
+def removed_channels(edgecc, folder):
+    run(edgecc, folder, "model.onnx", "-o", "small.onnx", "--emit", "onnx", "--prune", "macs:0.5",
+        "--calibrate", "samples.npy")
+    _, tensors, _ = diff(edgecc, folder, "model.onnx", "small.onnx", "--threshold", "-100")
+    left = tensors["hidden"]["channels_compared"]
+    assert 0 < left < 16, left
+    assert tensors["hidden"]["sqnr_db"] is None or tensors["hidden"]["sqnr_db"] > 80, \
+        "the channels that are left compute what they did"
+    assert tensors["map"]["channels_compared"] == 0 and tensors["map"]["sqnr_db"] < 60
+
+
+def with_a_blob(edgecc, folder):
+    run(edgecc, folder, "model.onnx", "-o", "model.blob")
+    report, tensors, text = diff(edgecc, folder, "model.onnx", "model.blob", "--threshold", "90")
+    assert report["only_outputs"] and list(tensors) == ["map"]
+    assert "outputs alone" in text
+    wanted = convolve(np.maximum(convolve(DATA, WEIGHTS[0], BIASES[0]), 0), WEIGHTS[1], BIASES[1])
+    assert np.isclose(tensors["map"]["peak"], np.abs(wanted).max(), rtol=1e-4), SECOND
+
+
+def mistakes(edgecc, folder):
+    run(edgecc, folder, "diff", "model.onnx", "absent.onnx", "--inputs", "samples.npy",
+        exit_code=2)
+    run(edgecc, folder, "diff", "model.onnx", "model.onnx", "--inputs", "absent", exit_code=2)
+    run(edgecc, folder, "diff", "model.onnx", "model.onnx", exit_code=2)
+
+
+if __name__ == "__main__":
+    main([with_itself, weights_of_8_bits, scaled_channels, removed_channels, with_a_blob,
+          mistakes])
