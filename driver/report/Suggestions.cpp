@@ -13,7 +13,7 @@ constexpr double kDecibelsPerBit = 6.02;
 constexpr double kManyTimes = 3, kMuchSpread = 8;
 constexpr double kMuchOutside = 0.01;
 // What 8-bit data with a plain distribution have.
-constexpr double kUsual = 30;
+constexpr double kUsual = 30, kUnusual = 22;
 // Noise below this matters in few models.
 constexpr double kLittleNoise = 45;
 
@@ -98,6 +98,9 @@ std::string suggestionFor(const ReportedLayer &layer, const SuggestionSettings &
       return sentence;
   if (!isNarrow(layer))
     return noise.inheritedFrom.empty() ? "" : "its noise comes from " + noise.inheritedFrom;
+  if (own.sqnr() < kUnusual)
+    return "8 bits rarely cost this much: its weights and bias were probably fitted to make up for "
+           "the noise in front of it; if not, 16 bits (--quantize auto with --max-loss)";
   return fmt::format("{}16 bits for this layer (--quantize auto with --max-loss, or int16) would "
                      "take most of it away",
                      own.sqnr() >= kUsual ? "this is what 8 bits usually give; " : "");
