@@ -171,7 +171,7 @@ CompressionRecipe quantized(const char *width) {
   return recipe;
 }
 
-CompressionRecipe pruned(const char *fraction, const char *width = "") {
+CompressionRecipe pruned(const char *fraction, const char *width) {
   CompressionRecipe recipe = quantized(width);
   recipe.prune = fraction;
   return recipe;
@@ -186,7 +186,6 @@ INSTANTIATE_TEST_SUITE_P(Models, Export,
                                          Case{"mlperf_resnet8_fp32", quantized("w8"), kFloat},
                                          Case{"mlperf_resnet8_fp32", quantized("w4"), kFloat},
                                          Case{"keypoint_classifier", quantized("int16"), kFloat},
-                                         Case{"mlperf_resnet8_fp32", pruned("macs:0.3"), kFloat},
                                          Case{"mlperf_resnet8_fp32", pruned("macs:0.3", "int8"),
                                               kSteps}),
                          [](const auto &info) { return nameOf(info.param); });
