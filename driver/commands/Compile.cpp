@@ -120,6 +120,8 @@ int compileCommand(int argc, char **argv) {
   if (auto exit = parseArguments(app, argc, argv))
     return *exit;
   options.emit = kEmitNames.at(emit);
+  if (auto checked = checkCompressArguments(options.compress, options.passes); !checked)
+    return report(checked.error());
   auto summary = compileModel(options);
   if (!summary)
     return report(summary.error());

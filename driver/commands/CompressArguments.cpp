@@ -16,6 +16,7 @@ static void declareData(CLI::App &app, CompressOptions &o) {
   app.add_option("--calibrate-samples", o.calibrateSamples,
                  "use only N of the samples, spread over the folder")
       ->type_name("N")
+      ->check(CLI::PositiveNumber)
       ->group("Compression");
   app.add_option("--ranges", o.recipe.ranges,
                  "how ranges are chosen: minmax, moving-average, percentile, mse or entropy")
@@ -110,6 +111,46 @@ void declareCompressArguments(CLI::App &app, CompressOptions &o) {
       ->type_name("FILE")
       ->group("Compression");
   declareImageArguments(app, o.image);
+}
+
+// The first option that only compression looks at; null if there is none.
+static const char *optionOfCompression(const CompressOptions &o) {
+  const CompressionRecipe &r = o.recipe;
+  const std::pair<const char *, bool> given[] = {
+      {"--calibrate", !o.calibrate.empty()},
+      {"--max-loss", r.maxLoss >= 0},
+      {"--metric", !o.metric.empty()},
+      {"--labels", !o.labels.empty()},
+      {"--rounding", !r.rounding.empty()},
+      {"--ranges", !r.ranges.empty()},
+      {"--save-calibration", !r.saveCalibration.empty()},
+      {"--load-calibration", !r.loadCalibration.empty()},
+  };
+  for (const auto &[name, isGiven] : given)
+    if (isGiven)
+      return name;
+  return nullptr;
+}
+
+Expected<void> checkCompressArguments(const CompressOptions &o, const std::string &passes) {
+  const CompressionRecipe &r = o.recipe;
+  if (!passes.empty() && (r.compresses() || optionOfCompression(o)))
+    return error("a list of passes takes the place of compression", "--passes",
+                 "edgecc opt runs compression passes by name");
+  if (const char *option = optionOfCompression(o); option && !r.compresses())
+    return error("nothing is to be compressed", option,
+                 "give --quantize, --prune, --sparsify or --rewrite, too");
+  bool isAutomatic = r.quantize == "auto";
+  bool observes =
+      isAutomatic || r.quantize == "int8" || r.quantize == "int16" || r.quantize == "int4";
+  if (!observes && (!r.saveCalibration.empty() || !r.loadCalibration.empty()))
+    return error("compressing this way needs no ranges of activations",
+                 r.saveCalibration.empty() ? "--load-calibration" : "--save-calibration",
+                 "leave the option out, or use --quantize int8, int16, int4 or auto");
+  if (!isAutomatic && (r.maxSize < 1 || r.maxTime < 1))
+    return error("a budget is for widths that are chosen by layer",
+                 r.maxSize < 1 ? "--max-size" : "--max-time", "use --quantize auto");
+  return {};
 }
 
 } // namespace edgecc::driver

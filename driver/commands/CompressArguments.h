@@ -8,4 +8,7 @@ namespace edgecc::driver {
 
 void declareCompressArguments(CLI::App &app, CompressOptions &options);
 
+// Fails where an option would be ignored for lack of another; `passes`: as given by --passes.
+Expected<void> checkCompressArguments(const CompressOptions &options, const std::string &passes);
+
 } // namespace edgecc::driver

@@ -14,7 +14,9 @@ namespace edgecc::driver {
 namespace {
 
 std::string decibels(double sqnr) {
-  return std::isinf(sqnr) ? "equal" : std::isnan(sqnr) ? "NaN" : fmt::format("{:.1f}", sqnr);
+  if (std::isinf(sqnr))
+    return sqnr > 0 ? "equal" : "-inf"; // noise where the reference is zero throughout
+  return std::isnan(sqnr) ? "NaN" : fmt::format("{:.1f}", sqnr);
 }
 
 void printTable(const ModelDiff &diff) {
@@ -47,7 +49,7 @@ nlohmann::json toJson(const ModelDiff &diff) {
                        {"node", tensor.layer},
                        {"shape", tensor.dims},
                        {"channels_compared", tensor.channelsCompared},
-                       {"equal", std::isinf(d.sqnr())},
+                       {"equal", std::isinf(d.sqnr()) && d.sqnr() > 0},
                        {"sqnr_db", number(d.sqnr())},
                        {"max_abs", number(d.maxAbsolute())},
                        {"peak", number(d.peak())},

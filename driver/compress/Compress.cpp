@@ -85,6 +85,8 @@ public:
     EDGECC_TRY(reports,
                runPasses(*out.module, buildPipeline(registry_, out.recipe).portable, options));
     out.reports = std::move(reports);
+    if (!out.state.original) // the recipe has come down to compressing nothing
+      out.state.original = clone(*out.module);
     if (inputs_.metric && inputs_.judging && out.state.original) {
       EDGECC_TRY(result, score(out.state.original->main(), out.module->main(), *options.executor,
                                *inputs_.judging, *inputs_.metric, [&](size_t done, size_t total) {

@@ -74,12 +74,15 @@ public:
   double score(size_t, std::span<const Tensor> reference,
                std::span<const Tensor> outputs) const override {
     double signal = 0, noise = 0;
-    for (size_t o = 0; o < outputs.size(); ++o)
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      if (outputs[o].dims() != reference[o].dims())
+        return 0; // extents that depend on data: nothing to compare
       for (int64_t i = 0; i < outputs[o].elements(); ++i) {
         double wanted = reference[o].asDouble(i);
         signal += wanted * wanted;
         noise += std::pow(outputs[o].asDouble(i) - wanted, 2);
       }
+    }
     return signal > 0 ? decibels(signal, noise) : noise == 0 ? kMaxDecibels : 0;
   }
 };
@@ -96,6 +99,8 @@ public:
   double score(size_t sample, std::span<const Tensor>,
                std::span<const Tensor> outputs) const override {
     const Tensor &wanted = targets_[sample];
+    if (outputs[0].dims() != wanted.dims())
+      return 0; // extents that depend on data: nothing to compare
     double noise = 0;
     for (int64_t i = 0; i < wanted.elements(); ++i)
       noise += std::pow(outputs[0].asDouble(i) - wanted.asDouble(i), 2);

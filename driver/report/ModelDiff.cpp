@@ -87,6 +87,18 @@ Expected<void> checkInputs(const Function &a, const Function &b) {
   return {};
 }
 
+// Outputs of the same name have the same extents, so that none is left out silently.
+Expected<void> checkOutputs(const Function &a, const Function &b) {
+  for (size_t i = 0; i < a.body.yields().size(); ++i)
+    for (size_t j = 0; j < b.body.yields().size(); ++j) {
+      const Type &left = a.body.yields()[i]->type, &right = b.body.yields()[j]->type;
+      if (a.outputs[i].name == b.outputs[j].name && left.dims != right.dims)
+        return error(fmt::format("output '{}' is {} in one version and {} in the other",
+                                 a.outputs[i].name, left.str(), right.str()));
+    }
+  return {};
+}
+
 class Differ {
 public:
   Differ(Version reference, Version other) : versions_{std::move(reference), std::move(other)} {
@@ -122,6 +134,7 @@ public:
           EDGECC_CHECK(open(i, {yields.begin(), yields.end()}));
         }
     } else {
+      EDGECC_CHECK(checkOutputs(*functions_[0], *functions_[1]));
       pairs_ = correspond(*functions_[1], *functions_[0]);
       std::vector<const Value *> values[2];
       for (const Correspondence &pair : pairs_) {

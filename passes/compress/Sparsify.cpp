@@ -106,6 +106,15 @@ void compensate(const Moments &moments, int64_t group, const std::vector<std::ve
         w.row(r).tail(k - j) -= w(r, j) / upper(j, j) * upper.row(j).tail(k - j);
 }
 
+Expected<void> checkFinite(const std::vector<Layer> &layers, const MomentsOfLayers &moments) {
+  for (const Layer &layer : layers)
+    if (auto entry = moments.find(layer.weights); entry != moments.end())
+      if (!std::ranges::all_of(entry->second.gram, [](const MatrixD &m) { return m.allFinite(); }))
+        return error("a sample makes the layer's input NaN or infinite", nameOfLayer(*layer.op),
+                     "leave the sample out, or check how inputs are preprocessed");
+  return {};
+}
+
 } // namespace
 
 Expected<void> sparsify(Module &module, PassContext &context) {
@@ -128,6 +137,7 @@ Expected<void> sparsify(Module &module, PassContext &context) {
                               module.main(), *context.executor, samples,
                               [](const LinearRows &) { return true; }, context.progress));
     moments = std::move(collected);
+    EDGECC_CHECK(checkFinite(layers, moments));
   }
 
   int64_t zeros = 0, total = 0;

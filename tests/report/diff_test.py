@@ -71,6 +71,43 @@ def with_a_blob(edgecc, folder):
     assert np.isclose(tensors["map"]["peak"], np.abs(wanted).max(), rtol=1e-4), SECOND
 
 
+ONE_OUTPUT = """module "m" {{
+  param @w : f32[8x{columns}] = [{weights}]
+  func @main(%0: f32[2x8] "x" from "x") -> ("y") {{
+    %1 = Param @w : f32[8x{columns}]
+    %2 = MatMul(%0, %1) : f32[2x{columns}] from "y" loc "layer"
+    Yield(%2)
+  }}
+}}
+"""
+
+
+def write_layer(path, weight, columns=16):
+    weights = ", ".join([str(weight)] * 8 * columns)
+    path.write_text(ONE_OUTPUT.format(weights=weights, columns=columns))
+
+
+def noise_on_zero(edgecc, folder):
+    """Where the reference is zero throughout, any other result has parted and is not equal."""
+    write_layer(folder / "zero.ir", 0)
+    write_layer(folder / "one.ir", 1)
+    np.save(folder / "x.npy", np.ones((3, 2, 8), np.float32))
+    text = run(edgecc, folder, "diff", "zero.ir", "one.ir", "--inputs", "x.npy", "--json",
+               "diff.json", exit_code=1)
+    tensor, = (t for t in json.loads((folder / "diff.json").read_text())["tensors"]
+               if t["tensor"] == "y")
+    assert not tensor["equal"] and tensor["max_abs"] == 8, tensor
+    assert "They part at 'y' (node layer): -inf dB" in text, text
+
+
+def other_extents(edgecc, folder):
+    """Versions whose outputs cannot be compared do not agree."""
+    write_layer(folder / "wide.ir", 1)
+    write_layer(folder / "narrow.ir", 1, columns=4)
+    np.save(folder / "x.npy", np.ones((3, 2, 8), np.float32))
+    run(edgecc, folder, "diff", "wide.ir", "narrow.ir", "--inputs", "x.npy", exit_code=2)
+
+
 def mistakes(edgecc, folder):
     run(edgecc, folder, "diff", "model.onnx", "absent.onnx", "--inputs", "samples.npy",
         exit_code=2)
@@ -80,4 +117,4 @@ def mistakes(edgecc, folder):
 
 if __name__ == "__main__":
     main([with_itself, weights_of_8_bits, scaled_channels, removed_channels, with_a_blob,
-          mistakes])
+          noise_on_zero, other_extents, mistakes])

@@ -142,6 +142,8 @@ Expected<void> LayerReconstruction::sampleTargets(size_t first, size_t last) {
   for (size_t i = first; i < last; ++i) {
     const PatchGeometry &g = layers_[i].geometry;
     int64_t channels = g.groups() * g.rows();
+    if (channels == 0)
+      continue; // no weights to round
     std::vector<float> &from = columns[i - first];
     targets_[i] = Eigen::Map<const Matrix>(from.data(), channels,
                                            static_cast<int64_t>(from.size()) / channels);
