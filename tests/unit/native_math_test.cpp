@@ -360,6 +360,28 @@ TEST(NativeQuantization, DivisionByConstantScalesIsBitExact) {
   cases.runAndCompare();
 }
 
+// A Relu that the quantisation makes superfluous, and one that it does not.
+TEST(NativeQuantization, OfReluIsBitExact) {
+  OpCases cases(25);
+  for (DType to : {DType::I8, DType::U8})
+    for (double zero : {-128.0, 0.0, 3.0}) {
+      if (to == DType::U8 && zero < 0)
+        continue;
+      Tensor x = cases.random(DType::F32, {7, 190}, -9, 9, {NAN, -0.0, INFINITY, -INFINITY});
+      cases.fuse({cases.argument(x, true)}, 0, [&](Builder &b, const std::vector<Value *> &in) {
+        Tensor scales(DType::F32, {}), zeros(to, {});
+        scales.setDouble(0, 0.037);
+        zeros.setDouble(0, zero);
+        return std::vector<Value *>{
+            b.create(QuantizeLinear,
+                     {b.create(OpKind::Relu, {in[0]}), b.constant(std::move(scales)),
+                      b.constant(std::move(zeros))},
+                     {{"to", to}})};
+      });
+    }
+  cases.runAndCompare();
+}
+
 // Sums that are requantised, dequantised and added to another tensor, as behind a convolution: the
 // integer in between need not exist where both zero points agree.
 TEST(NativeQuantization, RequantizedSumsStayBitExactInFloat) {

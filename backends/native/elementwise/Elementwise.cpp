@@ -190,6 +190,23 @@ static const Op *requantizedSource(const Op &op) {
   return isRequantize ? source : nullptr;
 }
 
+// The operand of the Relu before a QuantizeLinear whose zero point, `zeroPoint`, is the least
+// integer that it gives: all below zero becomes that one anyway. Null if it is not so.
+static const edgecc::Value *withoutRelu(const Op &op, Value *zeroPoint) {
+  if (op.kind() != OpKind::QuantizeLinear || !isInteger(op.dtype("to")))
+    return nullptr;
+  const Op *relu = op.operand(0)->definingOp();
+  if (!relu || relu->kind() != OpKind::Relu || !isFloat(relu->result()->type.dtype))
+    return nullptr;
+  auto *constant = llvm::dyn_cast_or_null<llvm::Constant>(zeroPoint);
+  if (constant && constant->getType()->isVectorTy())
+    constant = constant->getSplatValue();
+  auto *known = llvm::dyn_cast_or_null<llvm::ConstantInt>(constant);
+  bool isLeast = isUnsigned(op.dtype("to")) ? !zeroPoint || (known && known->isZero())
+                                            : known && known->isMinValue(true);
+  return isLeast ? relu->operand(0) : nullptr;
+}
+
 std::vector<Value *> emitRegion(KernelEmitter &e, const Block &body, unsigned lanes,
                                 std::map<const edgecc::Value *, Value *> known,
                                 const std::function<Value *(const edgecc::Value &argument)> &leaf) {
@@ -211,6 +228,8 @@ std::vector<Value *> emitRegion(KernelEmitter &e, const Block &body, unsigned la
     std::vector<Value *> operands;
     for (const edgecc::Value *operand : op->operands())
       operands.push_back(registerOf(operand));
+    if (const edgecc::Value *real = withoutRelu(*op, operands.size() > 2 ? operands[2] : nullptr))
+      operands[0] = registerOf(real);
     Value *value = nullptr;
     if (const Op *source = requantizedSource(*op)) {
       Value *inputs[] = {registerOf(source->operand(0)), registerOf(source->operand(1))};

@@ -1,5 +1,6 @@
 // Quantisation on registers, bit for bit runtime/numerics/Quantize.h and Requantize.h.
 #include "backends/native/elementwise/Emitters.h"
+#include "backends/native/elementwise/SplitReciprocal.h"
 
 #include "runtime/numerics/Quantize.h"
 
@@ -24,6 +25,7 @@ public:
 
   Value *quantize(const Op &op, Operands x);
   Value *dequantize(const Op &op, Operands x);
+  Value *quantizeToBytes(DType to, Value *value, Value *scale, Value *zeroPoint);
   Value *requantize(const Op &op, Operands x);
   Value *requantizedReal(const Op &op, Operands x, Value *scale, Value *zeroPoint);
   Value *tableLookup(const Op &op, Operands x);
@@ -98,12 +100,40 @@ Value *QuantizedEmitter::quotient(Value *x, Value *scale) {
   return e_.multiplyAdd(rest, reciprocal, q);
 }
 
+// With a constant scale and zero point, where two multiplications give the same as the division.
+Value *QuantizedEmitter::quantizeToBytes(DType to, Value *value, Value *scale, Value *zeroPoint) {
+  auto *real = llvm::dyn_cast_or_null<llvm::ConstantFP>(splatOf(scale));
+  auto *zero = llvm::dyn_cast_or_null<llvm::ConstantInt>(zeroPoint ? splatOf(zeroPoint) : nullptr);
+  bool isByte = isInteger(to) && bitWidth(to) == 8;
+  if (!isByte || !real || (zeroPoint && !zero) || !e_.target.fma ||
+      !canRoundToBytes(e_.target, lanes_))
+    return nullptr;
+  int64_t shift = 0;
+  if (zero)
+    shift = isSigned(to) ? zero->getSExtValue() : static_cast<int64_t>(zero->getZExtValue());
+  auto range = numerics::integerRange(8, isSigned(to));
+  float divisor = real->getValueAPF().convertToFloat();
+  auto reciprocal = splitReciprocal(divisor, range.low - shift, range.high - shift);
+  if (!reciprocal)
+    return nullptr;
+  // Far above the range, so that nothing overflows. NaN, and minus infinity where the two products
+  // differ in sign, give the lowest integer.
+  Value *bound = floatLike(value, 32768.0 * static_cast<double>(divisor));
+  value = b_.CreateSelect(b_.CreateFCmpOLT(bound, value), bound, value);
+  Value *high = floatLike(value, reciprocal->high), *low = floatLike(value, reciprocal->low);
+  Value *ratio = reciprocal->low == 0 ? b_.CreateFMul(value, high)
+                                      : e_.multiplyAdd(value, high, b_.CreateFMul(value, low));
+  return roundToBytes(e_, ratio, {shift, range.low, range.high, isSigned(to), true});
+}
+
 Value *QuantizedEmitter::quantize(const Op &op, Operands x) {
   DType to = op.dtype("to");
   Value *value = convert(e_, x[0], op.operand(0)->type.dtype, DType::F32);
   Value *scale = convert(e_, x[1], op.operand(1)->type.dtype, DType::F32);
-  Value *ratio = isStorageFloat(to) ? b_.CreateFDiv(value, scale) : quotient(value, scale);
   bool shifted = x.size() > 2 && x[2];
+  if (Value *bytes = quantizeToBytes(to, value, scale, shifted ? x[2] : nullptr))
+    return bytes;
+  Value *ratio = isStorageFloat(to) ? b_.CreateFDiv(value, scale) : quotient(value, scale);
   if (isStorageFloat(to)) {
     if (shifted)
       ratio = b_.CreateFAdd(ratio, convert(e_, x[2], to, DType::F32));
@@ -166,6 +196,8 @@ Value *QuantizedEmitter::tableLookup(const Op &op, Operands x) {
   Value *index = x[0];
   if (op.operand(0)->type.dtype == DType::I8) // the table begins with the entry of -128
     index = b_.CreateXor(index, intLike(index, 0x80));
+  if (bitWidth(element) == 8 && canLookUpBytes(e_.target, lanes_))
+    return lookUpBytes(e_, x[1], index);
   index = b_.CreateZExt(index, withLanes(b_.getInt64Ty(), lanes_));
   if (lanes_ == 1)
     return e_.load(element, e_.elementPointer(element, x[1], index));

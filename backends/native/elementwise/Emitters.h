@@ -31,11 +31,17 @@ llvm::Value *emitRequantizedReal(KernelEmitter &e, const Op &requantize, Operand
 struct ByteRange {
   int64_t zeroPoint, low, high;
   bool isSigned;
+  bool isBounded = false; // no number is above 65536
 };
 // Whether roundToBytes has instructions for `lanes` elements.
 bool canRoundToBytes(const NativeTarget &target, unsigned lanes);
 // f32 to bytes; NaN gives `low`. Cheapest for four vectors at a time.
 llvm::Value *roundToBytes(KernelEmitter &e, llvm::Value *real, const ByteRange &range);
+
+// Whether lookUpBytes has instructions for `lanes` elements.
+bool canLookUpBytes(const NativeTarget &target, unsigned lanes);
+// Element i is byte index[i] of the 256 at `table`.
+llvm::Value *lookUpBytes(KernelEmitter &e, llvm::Value *table, llvm::Value *index);
 
 // Calls a freestanding C function of f64 arguments (support/Math.c) for every lane.
 llvm::Value *callScalar(KernelEmitter &e, const char *function, Operands x);

@@ -94,8 +94,10 @@ Value *roundToBytes(KernelEmitter &e, Value *real, const ByteRange &range) {
   BytePacker packer(e, width);
   // Values above stay within i32 and, shifted, above the range of 8 bits. `bound` comes first, so
   // that NaN passes and becomes the lowest integer.
-  Value *bound = floatLike(real, 65536);
-  real = b.CreateSelect(b.CreateFCmpOLT(bound, real), bound, real);
+  if (!range.isBounded) {
+    Value *bound = floatLike(real, 65536);
+    real = b.CreateSelect(b.CreateFCmpOLT(bound, real), bound, real);
+  }
   std::vector<Value *> bytes;
   for (unsigned at = 0; at < lanes; at += 4 * width) {
     std::vector<Value *> words;

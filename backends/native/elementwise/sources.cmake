@@ -8,4 +8,6 @@ list(APPEND NATIVE_SOURCES
   elementwise/MathTrig.cpp
   elementwise/MathHyperbolic.cpp
   elementwise/Numeric.cpp
-  elementwise/QuantizeBytes.cpp)
+  elementwise/QuantizeBytes.cpp
+  elementwise/SplitReciprocal.cpp
+  elementwise/TableBytes.cpp)
