@@ -1,5 +1,6 @@
 #include "driver/NativeExecutor.h"
 
+#include "backends/native/Native.h"
 #include "ir/Extract.h"
 
 #include <algorithm>
@@ -91,6 +92,11 @@ Expected<std::shared_ptr<LoadedBlob>> compile(const Function &function, Values o
 }
 
 } // namespace
+
+NativeExecutor::NativeExecutor(NativeOptions options) : options_(std::move(options)) {
+  if (!options_.cache)
+    options_.cache = std::make_shared<native::ObjectCache>();
+}
 
 Expected<std::unique_ptr<Executor::Session>>
 NativeExecutor::prepare(const Function &function, std::span<const Value *const> values) {

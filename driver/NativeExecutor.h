@@ -7,11 +7,11 @@
 
 namespace edgecc::driver {
 
-// Each prepare() compiles anew. Functions must not have been lowered. Not for use by several
-// threads at once.
+// Each prepare() compiles anew, except kernels that an earlier one has compiled. Functions must not
+// have been lowered. Not for use by several threads at once.
 class NativeExecutor : public Executor {
 public:
-  explicit NativeExecutor(NativeOptions options = {}) : options_(std::move(options)) {}
+  explicit NativeExecutor(NativeOptions options = {});
 
   // Compiles, for one run. With an observer every intermediate value is wanted, and the reference
   // backend runs the function instead.

@@ -36,6 +36,7 @@ Expected<std::string> compileToBlob(std::unique_ptr<Module> module, const Native
   EDGECC_CHECK(runPasses(*module, passes, manager));
   native::CodegenOptions codegen;
   codegen.threads = options.compileThreads;
+  codegen.cache = options.cache.get();
   EDGECC_TRY(code, native::generateCode(module->main(), target, codegen));
   return makeBlob(*module, code);
 }

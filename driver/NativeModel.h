@@ -8,6 +8,10 @@
 #include <memory>
 #include <string>
 
+namespace edgecc::native {
+class ObjectCache;
+}
+
 namespace edgecc::driver {
 
 struct NativeOptions {
@@ -16,6 +20,7 @@ struct NativeOptions {
   unsigned compileThreads = 1;
   std::string passes; // as for --passes; empty: the compiler's pipeline
   bool verifyEach = true;
+  std::shared_ptr<native::ObjectCache> cache; // of code for this CPU, or null
 };
 
 // Lowers the module and generates code for its first function: the blob's bytes. Folds constants

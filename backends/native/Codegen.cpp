@@ -182,6 +182,18 @@ public:
       emitKernel(module, program_.kernels[unit], program_.entry.kernelSymbols[unit], target_);
   }
 
+  std::vector<std::byte> compile(size_t unit, ObjectCache *cache) const {
+    if (!cache || unit == program_.kernels.size())
+      return compile(unit);
+    const std::string key = program_.entry.kernelSymbols[unit] + '\n' + program_.kernels[unit].key;
+    std::vector<std::byte> object = cache->find(key);
+    if (object.empty()) {
+      object = compile(unit);
+      cache->add(key, object);
+    }
+    return object;
+  }
+
   std::vector<std::byte> compile(size_t unit) const {
     LLVMContext context;
     auto machine = createMachine(target_);
@@ -219,6 +231,19 @@ static std::vector<std::byte> compileMemoryFunctions(const NativeTarget &target)
   return emitFile(*module, *machine, CodeGenFileType::ObjectFile);
 }
 
+std::vector<std::byte> ObjectCache::find(const std::string &key) const {
+  std::lock_guard lock(mutex_);
+  auto entry = objects_.find(key);
+  return entry == objects_.end() ? std::vector<std::byte>() : entry->second;
+}
+
+void ObjectCache::add(const std::string &key, const std::vector<std::byte> &object) {
+  constexpr size_t kMaxBytes = size_t{64} << 20;
+  std::lock_guard lock(mutex_);
+  if (size_t size = key.size() + object.size(); bytes_ + size <= kMaxBytes)
+    bytes_ += objects_.try_emplace(key, object).second ? size : 0;
+}
+
 Expected<NativeCode> generateCode(const Function &function, const NativeTarget &target,
                                   const CodegenOptions &options) {
   EDGECC_TRY(program, planProgram(function, target, options.symbol));
@@ -229,7 +254,7 @@ Expected<NativeCode> generateCode(const Function &function, const NativeTarget &
   std::atomic<size_t> next{0};
   auto work = [&] {
     for (size_t unit = next++; unit < compiler.units(); unit = next++)
-      code.objects[unit] = compiler.compile(unit);
+      code.objects[unit] = compiler.compile(unit, options.cache);
   };
   std::vector<std::thread> threads;
   for (size_t i = 1; i < std::min<size_t>(options.threads, compiler.units()); ++i)

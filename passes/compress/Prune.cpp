@@ -69,9 +69,11 @@ public:
   Pruner(Module &module, PassContext &context, const Goal &goal, Criterion criterion)
       : module_(module), context_(context), goal_(goal), criterion_(criterion),
         original_(clone(module)), origin_(Origin::ofCopy(module.main(), original_->main())) {
-    if (hasData())
+    if (hasData()) {
       samples_.emplace(*context.compression->data,
                        static_cast<size_t>(context.options.integer("samples")));
+      samples_->holdOut();
+    }
     for (const auto &op : module.main().body.ops())
       for (unsigned i = 0; i < op->numResults(); ++i)
         before_[op->result(i)] = op->result(i)->dims();
@@ -218,8 +220,14 @@ private:
     }
     context_.statistics.add("percent of the " + goal_.name + " removed",
                             std::lround(100 * (1 - cost() / start)));
-    if (fitted_)
+    if (fitted_) {
       context_.statistics.add("layers refitted", static_cast<int64_t>(fitted_->layers));
+      for (const std::string &layer : fitted_->kept)
+        context_.compression->notes.push_back(
+            {"prune", layer,
+             "Its weights were not refitted, because that would not lower its error on the samples "
+             "that were kept apart."});
+    }
     module_.eraseUnusedParameters();
   }
 

@@ -15,6 +15,22 @@ CachedSamples::CachedSamples(DataSource &data, size_t limit, size_t bytes)
   cache_.resize(count);
 }
 
+std::vector<size_t> CachedSamples::fitted() const {
+  std::vector<size_t> out;
+  for (size_t i = 0; i < size(); ++i)
+    if (!isHeldOut(i))
+      out.push_back(i);
+  return out;
+}
+
+std::vector<size_t> CachedSamples::checked() const {
+  std::vector<size_t> out;
+  for (size_t i = 0; i < size(); ++i)
+    if (!holdsOut_ || isHeldOut(i))
+      out.push_back(i);
+  return out;
+}
+
 Expected<std::vector<Tensor>> CachedSamples::get(size_t i) {
   if (!cache_[i].empty())
     return cache_[i];

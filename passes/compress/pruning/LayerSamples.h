@@ -15,6 +15,12 @@ class CachedSamples {
 public:
   CachedSamples(DataSource &data, size_t limit, size_t bytes = size_t{256} << 20);
   size_t size() const { return picked_.size(); }
+  // Keeps every fifth sample apart from those that weights are fitted on, to check the result, if
+  // there are at least ten.
+  void holdOut() { holdsOut_ = size() >= 10; }
+  bool isHeldOut(size_t i) const { return holdsOut_ && i % 5 == 2; }
+  std::vector<size_t> fitted() const;  // those that are not held out
+  std::vector<size_t> checked() const; // the held out ones, or all if none are
   Expected<std::vector<Tensor>> get(size_t i);
 
 private:
@@ -22,6 +28,7 @@ private:
   std::vector<size_t> picked_; // spread evenly over the source
   std::vector<std::vector<Tensor>> cache_;
   size_t bytes_;
+  bool holdsOut_ = false;
 };
 
 // `count` of `places`, the same for the same sample and layer.

@@ -82,7 +82,7 @@ Expected<MomentsOfLayers> collectMoments(const Function &function, Executor &exe
       continue;
     const Value *sum = joinOf(*rows, order).sum;
     Moments &m = moments.try_emplace(&rows->weights(), *rows, *sum, inOrder.size()).first->second;
-    MomentsCollector::plan(m, samples.size());
+    MomentsCollector::plan(m, samples.fitted().size());
     inOrder.push_back(&m);
     wanted.push_back(&rows->input());
     wanted.push_back(sum);
@@ -90,7 +90,7 @@ Expected<MomentsOfLayers> collectMoments(const Function &function, Executor &exe
   if (inOrder.empty())
     return moments;
   EDGECC_TRY(session, executor.prepare(function, wanted));
-  for (size_t i = 0; i < samples.size(); ++i) {
+  for (size_t i : samples.fitted()) {
     EDGECC_TRY(inputs, samples.get(i));
     EDGECC_TRY(values, session->run(inputs));
     for (size_t l = 0; l < inOrder.size(); ++l)

@@ -13,9 +13,10 @@ Expected<OutputError> OutputError::create(const Function &function, Executor &ex
     if (value->type.dtype == DType::F32)
       error.outputs_.push_back(value);
   }
-  count = std::min(count, samples.size());
+  std::vector<size_t> checked = samples.checked(); // what weights are fitted on would flatter
+  count = std::min(count, checked.size());
   for (size_t i = 0; i < count; ++i)
-    error.picked_.push_back(i * samples.size() / count);
+    error.picked_.push_back(checked[i * checked.size() / count]);
   EDGECC_TRY(wanted, error.run());
   error.wanted_ = std::move(wanted);
   return error;

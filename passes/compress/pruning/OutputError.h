@@ -7,8 +7,8 @@ namespace edgecc::pruning {
 
 class OutputError {
 public:
-  // Runs the function as it is on at most `count` samples and keeps what it puts out. What a
-  // Softmax turns into an output stands for that output.
+  // Runs the function as it is on at most `count` samples, held out ones if there are, and keeps
+  // what it puts out. What a Softmax turns into an output stands for that output.
   static Expected<OutputError> create(const Function &function, Executor &executor,
                                       CachedSamples &samples, size_t count);
 

@@ -11,13 +11,18 @@ namespace edgecc::pruning {
 namespace {
 
 constexpr size_t kMaxRowBytes = size_t{128} << 20;
+constexpr double kRidges[] = {1, 10, 100, 1000}; // times the least
 
 // Equations W x + b = y - skip of one layer at chosen places of the samples.
 class LayerFit {
 public:
   LayerFit(const LinearRows &rows, const Join &join, size_t number, const RefitOptions &options,
-           size_t samples)
+           const CachedSamples &from)
       : rows_(rows), join_(join), number_(number), options_(options) {
+    size_t samples = from.size(), fitted = from.fitted().size();
+    size_t fits = 0, checks = fitted; // those that check come last
+    for (size_t i = 0; i < samples; ++i)
+      position_.push_back(from.isHeldOut(i) ? checks++ : fits++);
     size_t columns = static_cast<size_t>(rows_.columns() + 1);
     size_t outputs = static_cast<size_t>(rows_.groups() * rows_.rows());
     auto wanted = static_cast<size_t>(options.rowsPerColumn * static_cast<double>(columns));
@@ -26,6 +31,7 @@ public:
     perSample_ = std::clamp<int64_t>(static_cast<int64_t>((wanted + samples - 1) / samples), 1,
                                      rows_.places());
     count_ = static_cast<Eigen::Index>(perSample_) * static_cast<Eigen::Index>(samples);
+    fitRows_ = static_cast<Eigen::Index>(perSample_) * static_cast<Eigen::Index>(fitted);
     sum_.resize(count_, static_cast<Eigen::Index>(outputs));
   }
 
@@ -36,7 +42,7 @@ public:
   // What the original computes for the sum; `kept`: its channels that are left.
   void addTarget(size_t sample, const Tensor &sum, std::span<const int64_t> kept) {
     int64_t total = sum.dims()[static_cast<size_t>(rows_.outputChannelAxis())];
-    Eigen::Index at = static_cast<Eigen::Index>(sample) * perSample_;
+    Eigen::Index at = static_cast<Eigen::Index>(position_[sample]) * perSample_;
     for (int64_t place : choosePlaces(rows_.places(), perSample_, sample, number_))
       rows_.target(sum.data<float>().data(), total, place, kept, sum_.row(at++).data());
   }
@@ -51,7 +57,7 @@ public:
     std::vector<int64_t> all(static_cast<size_t>(sum_.cols()));
     std::iota(all.begin(), all.end(), int64_t{0});
     std::vector<float> row(all.size());
-    Eigen::Index at = static_cast<Eigen::Index>(sample) * perSample_;
+    Eigen::Index at = static_cast<Eigen::Index>(position_[sample]) * perSample_;
     for (int64_t place : choosePlaces(rows_.places(), perSample_, sample, number_)) {
       for (size_t g = 0; g < x_.size(); ++g) {
         float *to = x_[g].row(at).data();
@@ -66,8 +72,9 @@ public:
     }
   }
 
-  // Solves and stores. Errors are of the clamped sum, relative to its variance.
-  void solve(Module &module, double &before, double &after) {
+  // Solves and stores; false if no fit is better than the present weights. Errors are of the
+  // clamped sum in the held out samples, relative to its variance.
+  bool solve(Module &module, double &before, double &after) {
     std::vector<MatrixD> weights;
     std::vector<Eigen::VectorXd> biases;
     double energy = 0, errorBefore = 0, errorAfter = 0;
@@ -76,59 +83,98 @@ public:
       weights.push_back(fitted.leftCols(rows_.columns()));
       biases.push_back(fitted.col(rows_.columns()));
     }
-    if (errorAfter < errorBefore)
-      rows_.store(module, weights, biases);
     before = energy > 0 ? errorBefore / energy : 0;
     after = energy > 0 ? errorAfter / energy : 0;
+    if (errorAfter >= errorBefore)
+      return false;
+    rows_.store(module, weights, biases);
+    return true;
   }
 
 private:
+  // Weights with the bias as the last column.
+  struct Fit {
+    MatrixD weights;
+    double error; // in the rows that check
+  };
+
   MatrixD solveGroup(int64_t group, double &energy, double &errorBefore, double &errorAfter) {
     Eigen::Index m = rows_.rows(), k = rows_.columns();
-    const MatrixF &x = x_[static_cast<size_t>(group)];
-    MatrixF sum = sum_.middleCols(group * m, m), skip = skip_.middleCols(group * m, m);
-    MatrixF wanted = clamp(sum);
+    // The first rows fit; those behind check, or all if none are held out.
+    Eigen::Index checks = fitRows_ < count_ ? count_ - fitRows_ : count_;
+    const MatrixF &all = x_[static_cast<size_t>(group)];
+    BlockF x = all.topRows(fitRows_), xCheck = all.bottomRows(checks);
+    MatrixF sum = sum_.block(0, group * m, fitRows_, m);
+    MatrixF skip = skip_.block(0, group * m, fitRows_, m);
+    MatrixF skipCheck = skip_.block(count_ - checks, group * m, checks, m);
+    MatrixF wanted = clamp(sum_.block(count_ - checks, group * m, checks, m));
     Eigen::RowVectorXf mean = wanted.colwise().mean();
     energy += (wanted.rowwise() - mean).cast<double>().squaredNorm();
-    auto resultOf = [&](const MatrixD &w) -> MatrixF {
-      return timesTransposed(x, w.cast<float>()) + skip;
-    };
-    auto errorOf = [&](const MatrixF &result) {
+    auto errorOf = [&](const MatrixD &w) {
+      MatrixF result = timesTransposed(xCheck, w.cast<float>()) + skipCheck;
       return (clamp(result) - wanted).cast<double>().squaredNorm();
     };
     MatrixD start(m, k + 1);
     start << rows_.matrix(group), rows_.bias(group);
-    MatrixD fitted = start;
-    double error = errorOf(resultOf(start));
-    errorBefore += error;
+    Fit present{start, errorOf(start)}, best{start, INFINITY};
+    errorBefore += present.error;
 
-    MatrixD gram = gramOf(x), damped = gram;
-    auto diagonal = damped.diagonal().head(k);
-    double energyOfInputs = diagonal.mean();
-    diagonal *= 1 + shrinkage(static_cast<double>(k), static_cast<double>(count_));
-    diagonal.array() += options_.ridge * energyOfInputs + 1e-12;
-    damped(k, k) += 1e-9 * static_cast<double>(count_);
-    Eigen::LLT<MatrixD> factor(damped);
-    MatrixF goal = sum;
-    unsigned rounds = isClamped() ? 1 + options_.clampRounds : 1;
-    for (unsigned round = 0; factor.info() == Eigen::Success && round < rounds; ++round) {
-      // W0 + (Y X^T - W0 X X^T) (X X^T + ridge)^-1
-      MatrixD residual = transposedTimes(goal - skip, x) - start * gram;
-      MatrixD candidate = start + MatrixD(factor.solve(residual.transpose()).transpose());
-      if (!candidate.allFinite())
+    // W0 + (Y X^T - W0 X X^T) (X X^T + ridge)^-1, for a rising ridge as long as that helps.
+    MatrixD gram = gramOf(x);
+    MatrixD residual = transposedTimes(sum - skip, x) - start * gram;
+    Eigen::LLT<MatrixD> factor;
+    for (double times : kRidges) {
+      Eigen::LLT<MatrixD> tried(damped(gram, times * options_.ridge));
+      if (tried.info() != Eigen::Success)
+        continue;
+      Fit fit{start + MatrixD(tried.solve(residual.transpose()).transpose()), 0};
+      fit.error = fit.weights.allFinite() ? errorOf(fit.weights) : INFINITY;
+      if (fit.error >= best.error)
         break;
-      MatrixF result = resultOf(candidate);
-      double reached = errorOf(result);
-      if (reached < error) {
-        error = reached;
-        fitted = std::move(candidate);
-      } else if (round > 0) {
+      best = std::move(fit);
+      factor = std::move(tried);
+      if (checks == count_) // the least ridge fits best what it is fitted on
         break;
-      }
-      relax(goal, sum, result);
     }
-    errorAfter += error;
-    return fitted;
+    if (isClamped() && factor.rows() > 0)
+      fitBeyondClamp(best, {start, gram, sum, skip, x}, factor, errorOf);
+    if (best.error >= present.error)
+      best = std::move(present);
+    errorAfter += best.error;
+    return std::move(best.weights);
+  }
+
+  struct Equations {
+    const MatrixD &start, &gram;
+    const MatrixF &sum, &skip;
+    const BlockF &x;
+  };
+
+  // More rounds with goals that leave free what the clamp hides.
+  template <class ErrorOf>
+  void fitBeyondClamp(Fit &best, const Equations &of, const Eigen::LLT<MatrixD> &factor,
+                      ErrorOf &&errorOf) const {
+    MatrixF goal = of.sum;
+    for (unsigned round = 0; round < options_.clampRounds; ++round) {
+      relax(goal, of.sum, timesTransposed(of.x, best.weights.cast<float>()) + of.skip);
+      MatrixD residual = transposedTimes(goal - of.skip, of.x) - of.start * of.gram;
+      Fit fit{of.start + MatrixD(factor.solve(residual.transpose()).transpose()), 0};
+      fit.error = fit.weights.allFinite() ? errorOf(fit.weights) : INFINITY;
+      if (fit.error >= best.error)
+        break;
+      best = std::move(fit);
+    }
+  }
+
+  MatrixD damped(MatrixD gram, double ridge) const {
+    Eigen::Index k = rows_.columns();
+    auto diagonal = gram.diagonal().head(k);
+    double energy = diagonal.mean();
+    if (fitRows_ == count_) // nothing tells whether the ridge is enough
+      diagonal *= 1 + shrinkage(static_cast<double>(k), static_cast<double>(count_));
+    diagonal.array() += ridge * energy + 1e-12;
+    gram(k, k) += 1e-9 * static_cast<double>(fitRows_);
+    return gram;
   }
 
   bool isClamped() const { return join_.low > -INFINITY || join_.high < INFINITY; }
@@ -154,7 +200,8 @@ private:
   size_t number_;
   const RefitOptions &options_;
   int64_t perSample_ = 1;
-  Eigen::Index count_ = 0;
+  std::vector<size_t> position_; // of each sample's rows
+  Eigen::Index count_ = 0, fitRows_ = 0;
   std::vector<MatrixF> x_; // of each group, with a last column of ones for the bias
   MatrixF sum_, skip_;     // targets for all output channels, and what is added before the clamp
 };
@@ -224,7 +271,7 @@ public:
         do {
           for (size_t number : steps_[ahead]) {
             auto added = fits.try_emplace(number, layers_[number], joins_[number], number, options_,
-                                          samples_.size());
+                                          samples_);
             bytes += added.first->second.targetBytes();
           }
           ++ahead;
@@ -234,10 +281,12 @@ public:
       EDGECC_CHECK(collectInputs(steps_[step], fits, step));
       for (size_t number : steps_[step]) {
         double before = 0, after = 0;
-        fits.at(number).solve(module_, before, after);
+        if (fits.at(number).solve(module_, before, after))
+          ++report_.layers;
+        else
+          report_.kept.push_back(nameOfLayer(layers_[number].op()));
         report_.errorBefore += before / static_cast<double>(layers_.size());
         report_.errorAfter += after / static_cast<double>(layers_.size());
-        ++report_.layers;
         fits.erase(number);
       }
     }

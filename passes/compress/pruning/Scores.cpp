@@ -195,6 +195,7 @@ void zero(const DependencyGroup &group, std::span<const size_t> channels, Restor
 
 // Shares of a group at which the loss is measured.
 constexpr double kLevels[] = {0.125, 0.25, 0.5, 0.75};
+constexpr double kLost = 1; // error / variance of outputs beyond which more trials tell nothing
 
 // Makes the sum of loss[from..to) `total`, in proportion to what is there.
 void rescale(std::vector<double> &loss, size_t from, size_t to, double total) {
@@ -243,7 +244,8 @@ Expected<Curve> greedy(const DependencyGroup &group, std::vector<Consumer> consu
     for (Consumer &consumer : consumers)
       consumer.remove(left[best]);
     left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
-    if (size_t gone = curve.order.size(); outputs.canMeasure() && levels.contains(gone)) {
+    if (size_t gone = curve.order.size();
+        outputs.canMeasure() && levels.contains(gone) && before < kLost) {
       Restore restore;
       for (const Consumer &consumer : consumers)
         consumer.apply(restore);

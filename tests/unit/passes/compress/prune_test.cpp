@@ -19,8 +19,8 @@ using testing::HasSubstr;
 // Pictures whose channels vary together and smoothly, as real ones do.
 class SmoothData : public DataSource {
 public:
-  explicit SmoothData(uint32_t first) : first_(first) {}
-  size_t size() const override { return 48; }
+  explicit SmoothData(uint32_t first, size_t size = 48) : first_(first), size_(size) {}
+  size_t size() const override { return size_; }
   Expected<std::vector<Tensor>> sample(size_t index) override {
     Tensor tensor(DType::F32, {1, 3, 6, 6});
     Tensor waves = randomTensor({DType::F32, {9}, 0, {}}, first_ + static_cast<uint32_t>(index));
@@ -36,6 +36,7 @@ public:
 
 private:
   uint32_t first_;
+  size_t size_;
 };
 
 // A stem, two residual blocks with 16 channels inside each, and a layer for the output.
@@ -72,13 +73,13 @@ struct Outcome {
   Statistics statistics;
   Expected<void> result;
 
-  explicit Outcome(const std::string &call, bool hasData = true) {
+  explicit Outcome(const std::string &call, bool hasData = true, size_t samples = 48) {
     Registry registry;
     registerBuiltinPasses(registry);
     auto passes = registry.parse(call);
     EXPECT_TRUE(passes) << str(passes.error());
     ReferenceExecutor executor;
-    SmoothData data(1000);
+    SmoothData data(1000, samples);
     if (hasData)
       compression.data = &data;
     PassContext context{passes->front().options, &executor, nullptr, statistics, &compression};
@@ -121,6 +122,15 @@ TEST(Prune, RefitLosesLessThanNoRefit) {
   EXPECT_EQ(macsOf(*refitted.module), macsOf(*plain.module));
   EXPECT_LT(errorOf(*refitted.module), 0.5 * errorOf(*plain.module));
   EXPECT_LT(errorOf(*refitted.module), 0.05);
+}
+
+TEST(Prune, RefitOnFewSamplesIsNoWorseThanNoRefit) {
+  for (size_t samples : {1u, 3u, 10u}) {
+    Outcome plain("prune{target=macs:0.2,align=1,refit=false}", true, samples);
+    Outcome refitted("prune{target=macs:0.2,align=1}", true, samples);
+    ASSERT_TRUE(plain.result && refitted.result);
+    EXPECT_LT(errorOf(*refitted.module), errorOf(*plain.module)) << samples << " samples";
+  }
 }
 
 TEST(Prune, ChoosesBetterByReconstructionThanByMagnitude) {
