@@ -6,10 +6,12 @@
 #include "passes/compress/rounding/ChannelMeans.h"
 #include "passes/compress/rounding/FloatReference.h"
 #include "passes/compress/rounding/LayerReplay.h"
+#include "passes/compress/rounding/OutputNoise.h"
 #include "passes/compress/rounding/Patches.h"
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <limits>
 #include <numeric>
 
@@ -249,6 +251,19 @@ void correctAnalytically(Module &module, const Module &reference,
   }
 }
 
+// What the outputs have to gain, in dB: a correction is estimated from samples and adds an error of
+// its own, which shows on other samples.
+constexpr double kLeastGain = 1;
+
+// Of the outputs on calibration data; 0 where there is none, which correctEmpirically() reports.
+Expected<double> noiseOf(const Module &module, const Module &reference, PassContext &context) {
+  constexpr size_t kSamples = 64;
+  if (!context.executor || !context.compression->data)
+    return 0;
+  return outputNoise(module.main(), reference.main(), *context.executor, *context.compression->data,
+                     kSamples);
+}
+
 } // namespace
 
 Expected<void> correctBias(Module &module, PassContext &context) {
@@ -264,10 +279,27 @@ Expected<void> correctBias(Module &module, PassContext &context) {
                  "name calibration data with --calibrate");
   FloatReference reference(module, *context.compression);
   std::vector<Corrected> layers = layersOf(module, reference, context);
-  if (method == "analytic")
+  if (method == "analytic") {
     correctAnalytically(module, reference.module(), layers, context);
-  else
-    EDGECC_CHECK(correctEmpirically(module, reference.module(), layers, context));
+    return {};
+  }
+  std::vector<std::vector<double>> biases; // as they were
+  for (const Corrected &layer : layers)
+    biases.push_back(*biasOf(*layer.op));
+  EDGECC_TRY(before, noiseOf(module, reference.module(), context));
+  EDGECC_CHECK(correctEmpirically(module, reference.module(), layers, context));
+  EDGECC_TRY(after, noiseOf(module, reference.module(), context));
+  double gain = before > 0 && after > 0 ? 10 * std::log10(before / after) : 0;
+  bool isKept = before == 0 || gain >= kLeastGain;
+  if (!isKept) {
+    for (size_t i = 0; i < layers.size(); ++i)
+      setBias(module, *layers[i].op, biases[i]);
+    context.statistics.add("corrections undone");
+  }
+  context.compression->notes.push_back(
+      {"correct-bias", "",
+       fmt::format("corrected biases change the noise of the outputs by {:.1f} dB{}", -gain,
+                   isKept ? "" : ": too little, so they stay as they were")});
   return {};
 }
 

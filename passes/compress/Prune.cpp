@@ -1,4 +1,5 @@
 // Removes channels until the model is as small as asked for, and refits what is left.
+#include "ir/OpDef.h"
 #include "passes/compress/Passes.h"
 #include "passes/compress/pruning/Blocks.h"
 #include "passes/compress/pruning/Refit.h"
@@ -243,6 +244,17 @@ private:
   bool isNoted_ = false;
 };
 
+// Scores and refits read weights as f32; 16-bit ones would lose channels and get nothing back.
+Expected<void> checkWeights(const Module &module) {
+  for (const auto &op : module.main().body.ops())
+    if (op->def().is(OpTrait::Contraction))
+      if (const Tensor *w = constantOf(op->operand(1));
+          w && (w->dtype() == DType::F16 || w->dtype() == DType::BF16))
+        return error("layers with 16-bit floating-point weights cannot be pruned", nameOfLayer(*op),
+                     "prune the f32 model, with --quantize fp16 or bf16");
+  return {};
+}
+
 } // namespace
 
 Expected<void> prune(Module &module, PassContext &context) {
@@ -262,6 +274,7 @@ Expected<void> prune(Module &module, PassContext &context) {
     return error("residual blocks are chosen by what they add on calibration data, to save "
                  "arithmetic, parameters or time",
                  "prune", "give samples with --calibrate, and another target than memory");
+  EDGECC_CHECK(checkWeights(module));
   return Pruner(module, context, goal, criterion).run();
 }
 

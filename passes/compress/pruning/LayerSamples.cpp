@@ -36,8 +36,13 @@ Expected<std::vector<Tensor>> CachedSamples::get(size_t i) {
     return cache_[i];
   EDGECC_TRY(sample, data_.sample(picked_[i]));
   size_t size = 0;
-  for (const Tensor &tensor : sample)
+  for (const Tensor &tensor : sample) {
     size += tensor.bytes();
+    if (tensor.dtype() == DType::F32 &&
+        !std::ranges::all_of(tensor.data<float>(), [](float x) { return std::isfinite(x); }))
+      return error("calibration sample " + std::to_string(picked_[i]) + " holds NaN or infinity",
+                   "--calibrate", "leave the sample out, or check how inputs are preprocessed");
+  }
   if (size <= bytes_) {
     bytes_ -= size;
     cache_[i] = sample;
