@@ -4,7 +4,9 @@
 #include "driver/compress/Metrics.h"
 #include "driver/compress/SteppedSource.h"
 #include "passes/Pipeline.h"
+#include "passes/compress/rounding/OutputNoise.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 
@@ -73,7 +75,43 @@ public:
           const PassManagerOptions &passOptions, Progress &progress)
       : inputs_(inputs), registry_(registry), passOptions_(passOptions), progress_(progress) {}
 
+  // Whether channels are equalised first is decided by what comes out: it helps where their ranges
+  // differ much, and costs accuracy where they do not.
   Expected<Compressed> run(std::unique_ptr<Module> module, const CompressionRecipe &recipe) const {
+    bool isChoice = recipe.equalize && inputs_.learning && recipe.quantize != "auto";
+    EDGECC_TRY(equalized, runOnce(isChoice ? clone(*module) : std::move(module), recipe));
+    auto hasEqualized = [](const PassReport &report) {
+      return report.pass == "equalize" && !report.statistics.entries().empty();
+    };
+    if (!isChoice || !std::ranges::any_of(equalized.reports, hasEqualized))
+      return std::move(equalized);
+    CompressionRecipe plain = recipe;
+    plain.equalize = false;
+    EDGECC_TRY(left, runOnce(std::move(module), plain));
+    EDGECC_TRY(noise, noiseOf(equalized));
+    EDGECC_TRY(plainNoise, noiseOf(left));
+    double gain = noise > 0 && plainNoise > 0 ? 10 * std::log10(noise / plainNoise) : 0;
+    if (gain < kClearGain)
+      return std::move(equalized);
+    left.state.notes.push_back(
+        {"equalize", "",
+         fmt::format("channels stay as they are: equalised, the outputs would have {:.1f} dB more "
+                     "noise",
+                     gain)});
+    return std::move(left);
+  }
+
+private:
+  static constexpr double kClearGain = 0.3; // dB; less may be chance
+
+  Expected<double> noiseOf(const Compressed &compressed) const {
+    constexpr size_t kSamples = 64;
+    return outputNoise(compressed.module->main(), compressed.state.original->main(),
+                       *passOptions_.executor, *inputs_.learning, kSamples);
+  }
+
+  Expected<Compressed> runOnce(std::unique_ptr<Module> module,
+                               const CompressionRecipe &recipe) const {
     Compressed out;
     out.module = std::move(module);
     out.recipe = recipe;
@@ -97,7 +135,6 @@ public:
     return out;
   }
 
-private:
   const CompressionInputs &inputs_;
   const Registry &registry_;
   const PassManagerOptions &passOptions_;
