@@ -102,7 +102,7 @@ public:
   }
 
 private:
-  static constexpr double kClearGain = 0.3; // dB; less may be chance
+  static constexpr double kClearGain = 1; // dB; less may be chance
 
   Expected<double> noiseOf(const Compressed &compressed) const {
     constexpr size_t kSamples = 64;
