@@ -1,6 +1,7 @@
 #include "passes/compress/rounding/OutputNoise.h"
 
 #include "passes/Rewrite.h"
+#include "passes/compress/precision/OutputError.h"
 
 #include <algorithm>
 
@@ -24,25 +25,15 @@ Expected<double> outputNoise(const Function &quantized, const Function &referenc
     return 0;
   EDGECC_TRY(after, executor.prepare(quantized, found));
   EDGECC_TRY(before, executor.prepare(reference, wanted));
-  std::vector<double> noise(found.size()), signal(found.size());
+  OutputError error;
   count = std::min(count, data.size());
   for (size_t i = 0; i < count; ++i) {
     EDGECC_TRY(inputs, data.sample(i * data.size() / count));
     EDGECC_TRY(values, after->run(inputs));
     EDGECC_TRY(references, before->run(inputs));
-    for (size_t o = 0; o < values.size(); ++o) {
-      auto is = values[o].data<float>(), should = references[o].data<float>();
-      for (size_t e = 0; e < is.size(); ++e) {
-        noise[o] += (double{is[e]} - should[e]) * (double{is[e]} - should[e]);
-        signal[o] += double{should[e]} * should[e];
-      }
-    }
+    error.add(references, values);
   }
-  double sum = 0;
-  for (size_t o = 0; o < noise.size(); ++o)
-    if (signal[o] > 0)
-      sum += noise[o] / signal[o] / static_cast<double>(noise.size());
-  return sum;
+  return error.relative();
 }
 
 } // namespace edgecc

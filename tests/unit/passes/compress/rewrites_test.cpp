@@ -61,15 +61,37 @@ struct Layer {
   std::string description;
 };
 
+// A module of one op with random weights and, half of the time, a bias of `outputs` entries; none
+// where the op would have no extent.
+std::optional<Layer> layerOf(std::mt19937 &random, OpKind kind, const Dims &input,
+                             const Dims &kernel, int64_t outputs, const Attributes &attributes) {
+  Layer layer{std::make_unique<Module>(), input, ""};
+  Function &function = layer.module->addFunction("main");
+  Value *x = function.body.addArgument({DType::F32, input});
+  function.inputs.push_back({"x", {}});
+  function.outputs.push_back({"y", {}});
+  Builder builder(*layer.module, function.body);
+  std::vector<Value *> operands{x, builder.constant(smallIntegers(random, kernel))};
+  if (random() % 2)
+    operands.push_back(builder.constant(smallIntegers(random, {outputs})));
+  auto op = builder.tryCreate(kind, operands, attributes);
+  if (!op)
+    return std::nullopt;
+  Value *result = (*op)->result();
+  layer.description = x->type.str() + " -> " + result->type.str();
+  builder.yield(std::span(&result, 1));
+  return layer;
+}
+
 // A transposed convolution of random geometry; none where it would have no extent.
 std::optional<Layer> randomConvTranspose(std::mt19937 &random) {
   size_t rank = static_cast<size_t>(between(random, 1, 3));
   int64_t group = between(random, 1, 3), in = group * between(random, 1, 3);
-  Layer layer{std::make_unique<Module>(), {between(random, 1, 2), in}, ""};
+  Dims input{between(random, 1, 2), in};
   Dims kernel{in, between(random, 1, 3)};
   std::vector<int64_t> strides, dilations, low, high, extra;
   for (size_t i = 0; i < rank; ++i) {
-    layer.input.push_back(between(random, 1, rank == 3 ? 4 : 7));
+    input.push_back(between(random, 1, rank == 3 ? 4 : 7));
     kernel.push_back(between(random, 1, 5));
     strides.push_back(between(random, 1, 4));
     dilations.push_back(between(random, 1, 2));
@@ -78,26 +100,12 @@ std::optional<Layer> randomConvTranspose(std::mt19937 &random) {
     extra.push_back(between(random, 0, std::max(strides[i], dilations[i]) - 1));
   }
   low.insert(low.end(), high.begin(), high.end());
-  Function &function = layer.module->addFunction("main");
-  Value *x = function.body.addArgument({DType::F32, layer.input});
-  function.inputs.push_back({"x", {}});
-  function.outputs.push_back({"y", {}});
-  Builder builder(*layer.module, function.body);
-  std::vector<Value *> operands{x, builder.constant(smallIntegers(random, kernel))};
-  if (random() % 2)
-    operands.push_back(builder.constant(smallIntegers(random, {kernel[1] * group})));
-  auto op = builder.tryCreate(OpKind::ConvTranspose, operands,
-                              {{"dilations", dilations},
-                               {"group", group},
-                               {"output_padding", extra},
-                               {"pads", low},
-                               {"strides", strides}});
-  if (!op)
-    return std::nullopt;
-  layer.description = x->type.str() + " -> " + (*op)->result()->type.str();
-  Value *result = (*op)->result();
-  builder.yield(std::span(&result, 1));
-  return layer;
+  return layerOf(random, OpKind::ConvTranspose, input, kernel, kernel[1] * group,
+                 {{"dilations", dilations},
+                  {"group", group},
+                  {"output_padding", extra},
+                  {"pads", low},
+                  {"strides", strides}});
 }
 
 TEST(TransposedConvToPixelShuffle, IsExactForEveryGeometry) {
@@ -122,11 +130,11 @@ TEST(TransposedConvToPixelShuffle, IsExactForEveryGeometry) {
 std::optional<Layer> randomConv(std::mt19937 &random, size_t rank, int64_t group,
                                 bool sameStrides) {
   int64_t in = group * between(random, 1, 3);
-  Layer layer{std::make_unique<Module>(), {between(random, 1, 2), in}, ""};
+  Dims input{between(random, 1, 2), in};
   Dims kernel{group * between(random, 1, 3), in / group};
   std::vector<int64_t> strides, dilations, low, high;
   for (size_t i = 0; i < rank; ++i) {
-    layer.input.push_back(between(random, 1, 12));
+    input.push_back(between(random, 1, 12));
     kernel.push_back(between(random, 1, 9));
     strides.push_back(sameStrides && i > 0 ? strides[0] : between(random, 1, 4));
     dilations.push_back(between(random, 1, 2));
@@ -134,23 +142,8 @@ std::optional<Layer> randomConv(std::mt19937 &random, size_t rank, int64_t group
     high.push_back(between(random, 0, 5));
   }
   low.insert(low.end(), high.begin(), high.end());
-  Function &function = layer.module->addFunction("main");
-  Value *x = function.body.addArgument({DType::F32, layer.input});
-  function.inputs.push_back({"x", {}});
-  function.outputs.push_back({"y", {}});
-  Builder builder(*layer.module, function.body);
-  std::vector<Value *> operands{x, builder.constant(smallIntegers(random, kernel))};
-  if (random() % 2)
-    operands.push_back(builder.constant(smallIntegers(random, {kernel[0]})));
-  auto op = builder.tryCreate(
-      OpKind::Conv, operands,
-      {{"dilations", dilations}, {"group", group}, {"pads", low}, {"strides", strides}});
-  if (!op)
-    return std::nullopt;
-  layer.description = x->type.str() + " -> " + (*op)->result()->type.str();
-  Value *result = (*op)->result();
-  builder.yield(std::span(&result, 1));
-  return layer;
+  return layerOf(random, OpKind::Conv, input, kernel, kernel[0],
+                 {{"dilations", dilations}, {"group", group}, {"pads", low}, {"strides", strides}});
 }
 
 TEST(SpaceToDepthInput, IsExactForEveryGeometry) {
