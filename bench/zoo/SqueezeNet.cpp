@@ -1,0 +1,41 @@
+// SqueezeNet 1.1 (Iandola et al. 2016).
+#include "bench/zoo/Families.h"
+#include "bench/zoo/Layers.h"
+
+namespace edgecc::zoo {
+
+static Value *fire(Net &net, Value *x, int64_t squeeze, int64_t expand) {
+  x = net.conv(x, squeeze, {.act = Act::Relu});
+  return net.concat({net.conv(x, expand, {.act = Act::Relu}),
+                     net.conv(x, expand, {.kernel = 3, .act = Act::Relu})});
+}
+
+static std::unique_ptr<Module> squeezeNet() {
+  Net net("squeezenet1_1");
+  Value *x = net.conv(net.input({1, 3, 224, 224}), 64,
+                      {.kernel = 3, .stride = 2, .act = Act::Relu, .pad = 0});
+  auto pool = [&] { x = net.maxPool(x, 3, 2, 0, /*ceil=*/true); };
+  auto fires = [&](int64_t squeeze, int repeats) {
+    for (int i = 0; i < repeats; ++i)
+      x = fire(net, x, squeeze, 4 * squeeze);
+  };
+  pool();
+  fires(16, 2);
+  pool();
+  fires(32, 2);
+  pool();
+  fires(48, 2);
+  fires(64, 2);
+  x = net.conv(x, 1000, {.act = Act::Relu});
+  net.output(net.flatten(net.globalAverage(x)));
+  return net.finish();
+}
+
+std::vector<Topology> squeezeNets() {
+  return {{"squeezenet1_1",
+           "SqueezeNet",
+           {{"Myriad X", "squeezenet"}, {"Hailo-8", "squeezenet_v1.1"}},
+           squeezeNet}};
+}
+
+} // namespace edgecc::zoo
