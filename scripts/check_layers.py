@@ -17,6 +17,7 @@ ALLOWED = {
     "passes": {"passes", "ir", "runtime/numerics"},
     "backends/reference": {"backends/reference", "ir", "runtime/numerics"},
     "backends/native": {"backends/native", "ir", "runtime/numerics", "runtime/include"},
+    "backends/device": {"backends/device", "ir", "runtime/numerics", "runtime/emulator"},
     "driver": {"driver", "frontend", "passes", "backends", "ir", "runtime"},
 }
 MAX_LINES = 600
