@@ -1,6 +1,7 @@
 // In which type products are summed, and how operands get there.
 #pragma once
 
+#include "backends/reference/Kernels.h"
 #include "backends/reference/Visit.h"
 
 namespace edgecc::reference {
@@ -17,6 +18,10 @@ template <class Fn> auto visitAccumulator(DType a, DType b, Fn &&fn) {
     return a == DType::F64 ? fn(double()) : fn(float());
   return bitWidth(a) == 8 && bitWidth(b) == 8 && a != DType::Bool ? fn(double()) : fn(uint64_t());
 }
+
+// Whether a contraction adds in the order that is fixed for f16: one f32 accumulator, products in
+// ascending (input channel, window) or k. Operands have been widened, so the declared type tells.
+inline bool sumsInOrder(const Call &call) { return call.op.operand(0)->type.dtype == DType::F16; }
 
 // A sum of integers as the integer type of the result, wrapped; floats as they are.
 template <class R, class A> R fromAccumulator(A sum) {

@@ -1,13 +1,8 @@
-// Activation functions, in forms that do not lose digits where the textbook's would cancel.
+// Activation functions.
 #include "backends/reference/Kernels.h"
 #include "backends/reference/Strided.h"
 #include "backends/reference/Visit.h"
-
-#include "backends/reference/Scalar.h"
-
-#include <algorithm>
-#include <cmath>
-#include <numbers>
+#include "runtime/numerics/Functions.h"
 
 namespace edgecc::reference {
 
@@ -23,17 +18,6 @@ template <class Fn> Results floats(const Call &call, Fn fn) {
       out[i] = fn(in[i]);
     return y;
   }));
-}
-
-// x * Phi(x) = x/2 erfc(-x/sqrt(2)), which keeps its digits for large negative x.
-template <class T> T gelu(T x) {
-  constexpr T kHalfRoot = T(1 / std::numbers::sqrt2);
-  return T(0.5) * x * std::erfc(-x * kHalfRoot);
-}
-
-template <class T> T geluTanh(T x) {
-  const T scale = std::sqrt(T(2) / T(std::numbers::pi));
-  return T(0.5) * x * (T(1) + std::tanh(scale * (x + T(0.044715) * x * x * x)));
 }
 
 Results clip(const Call &call) {
@@ -64,7 +48,7 @@ Results relu(const Call &call) {
     const T *in = call[0].data<T>().data();
     T *out = y.mutableData<T>().data();
     for (int64_t i = 0, n = y.elements(); i < n; ++i)
-      out[i] = in[i] < T(0) ? T(0) : in[i];
+      out[i] = numerics::relu(in[i]);
     return y;
   }));
 }
@@ -78,12 +62,9 @@ Results prelu(const Call &call) {
     T *out = y.mutableData<T>().data();
     forEachRow<1>(x.dims(), {broadcastStrides(call[1].dims(), x.dims())},
                   [&](int64_t first, int64_t length, auto offsets, auto steps) {
-                    for (int64_t i = 0; i < length; ++i) {
-                      T value = in[first + i];
-                      out[first + i] = value < T(0)
-                                           ? wrappingMul(value, slope[offsets[0] + i * steps[0]])
-                                           : value;
-                    }
+                    for (int64_t i = 0; i < length; ++i)
+                      out[first + i] =
+                          numerics::prelu(in[first + i], slope[offsets[0] + i * steps[0]]);
                   });
     return y;
   }));
@@ -98,7 +79,7 @@ Results shrink(const Call &call) {
     T *out = y.mutableData<T>().data();
     for (int64_t i = 0, n = y.elements(); i < n; ++i) {
       auto x = static_cast<double>(in[i]);
-      out[i] = fromReal<T>(x < -lambda ? x + bias : x > lambda ? x - bias : 0);
+      out[i] = numerics::fromReal<T>(x < -lambda ? x + bias : x > lambda ? x - bias : 0);
     }
     return y;
   }));
@@ -119,50 +100,48 @@ Results activation(const Call &call) {
   case OpKind::Shrink:
     return shrink(call);
   case OpKind::Sigmoid:
-    return floats(call, [](auto x) { return sigmoid(x); });
+    return floats(call, [](auto x) { return numerics::sigmoid(x); });
   case OpKind::Softplus:
-    return floats(call, [](auto x) { return softplus(x); });
+    return floats(call, [](auto x) { return numerics::softplus(x); });
   case OpKind::HardSwish:
-    return floats(call, [](auto x) {
-      using T = decltype(x);
-      return x * std::max(T(0), std::min(T(1), x / T(6) + T(0.5)));
-    });
+    return floats(call, [](auto x) { return numerics::hardSwish(x); });
   case OpKind::Mish:
-    return floats(call, [](auto x) { return x * std::tanh(softplus(x)); });
+    return floats(call, [](auto x) { return numerics::mish(x); });
   case OpKind::Softsign:
-    return floats(call, [](auto x) { return x / (1 + std::fabs(x)); });
+    return floats(call, [](auto x) { return numerics::softsign(x); });
   case OpKind::Gelu:
     if (op.flag("tanh"))
-      return floats(call, [](auto x) { return geluTanh(x); });
-    return floats(call, [](auto x) { return gelu(x); });
+      return floats(call, [](auto x) { return numerics::geluTanh(x); });
+    return floats(call, [](auto x) { return numerics::gelu(x); });
   case OpKind::Celu:
     return floats(call, [a = real("alpha")](auto x) {
-      auto alpha = static_cast<decltype(x)>(a);
-      return x > 0 ? x : alpha * std::expm1(x / alpha);
+      return numerics::celu(x, static_cast<decltype(x)>(a));
     });
   case OpKind::Elu:
     return floats(call, [a = real("alpha")](auto x) {
-      return x >= 0 ? x : static_cast<decltype(x)>(a) * std::expm1(x);
+      return numerics::elu(x, static_cast<decltype(x)>(a));
     });
   case OpKind::Selu:
     return floats(call, [a = real("alpha"), g = real("gamma")](auto x) {
-      auto alpha = static_cast<decltype(x)>(a), gamma = static_cast<decltype(x)>(g);
-      return x > 0 ? gamma * x : gamma * (alpha * std::expm1(x));
+      using T = decltype(x);
+      return numerics::selu(x, static_cast<T>(a), static_cast<T>(g));
     });
   case OpKind::HardSigmoid:
     return floats(call, [a = real("alpha"), b = real("beta")](auto x) {
       using T = decltype(x);
-      return std::max(T(0), std::min(T(1), static_cast<T>(a) * x + static_cast<T>(b)));
+      return numerics::hardSigmoid(x, static_cast<T>(a), static_cast<T>(b));
     });
   case OpKind::LeakyRelu:
-    return floats(
-        call, [a = real("alpha")](auto x) { return x >= 0 ? x : static_cast<decltype(x)>(a) * x; });
+    return floats(call, [a = real("alpha")](auto x) {
+      return numerics::leakyRelu(x, static_cast<decltype(x)>(a));
+    });
   case OpKind::Swish:
-    return floats(
-        call, [a = real("alpha")](auto x) { return x * sigmoid(static_cast<decltype(x)>(a) * x); });
+    return floats(call, [a = real("alpha")](auto x) {
+      return numerics::swish(x, static_cast<decltype(x)>(a));
+    });
   case OpKind::ThresholdedRelu:
     return floats(call, [a = real("alpha")](auto x) {
-      return x > static_cast<decltype(x)>(a) ? x : decltype(x)(0);
+      return numerics::thresholdedRelu(x, static_cast<decltype(x)>(a));
     });
   default:
     break;

@@ -1,9 +1,9 @@
 // Functions of two or three operands, with broadcasting.
 #include "backends/reference/Kernels.h"
-#include "backends/reference/Scalar.h"
 #include "backends/reference/Strided.h"
 #include "backends/reference/Visit.h"
 #include "ir/ops/Infer.h"
+#include "runtime/numerics/Functions.h"
 
 #include <cmath>
 #include <limits>
@@ -52,19 +52,6 @@ template <class Fn> Results numbers(const Call &call, Fn fn) {
   });
 }
 
-template <class T> T divide(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    return a / b;
-  } else {
-    if (b == 0)
-      return 0;
-    if constexpr (std::is_signed_v<T>)
-      if (b == -1)
-        return wrappingSub<T>(0, a);
-    return static_cast<T>(a / b);
-  }
-}
-
 // The remainder with the sign of a (`truncated`) or of b.
 template <class T> T remainder(T a, T b, bool truncated) {
   if constexpr (std::is_floating_point_v<T>) {
@@ -81,55 +68,26 @@ template <class T> T remainder(T a, T b, bool truncated) {
   }
 }
 
-template <class T> bool isNaN(T x) { return x != x; }
-
-// Integer power that wraps. A negative exponent gives 1 / base^|exponent|, truncated.
-template <class T, class E> T integerPower(T base, E exponent) {
-  if (exponent < 0) {
-    if (base == T(1))
-      return 1;
-    if (std::is_signed_v<T> && base == static_cast<T>(-1))
-      return exponent % 2 ? static_cast<T>(-1) : T(1);
-    return 0;
-  }
-  T result = 1;
-  for (auto rest = static_cast<uint64_t>(exponent); rest; rest >>= 1) {
-    if (rest & 1)
-      result = wrappingMul(result, base);
-    base = wrappingMul(base, base);
-  }
-  return result;
-}
-
-template <class T, class E> T raise(T base, E exponent) {
-  if constexpr (std::is_floating_point_v<T>)
-    return static_cast<T>(std::pow(base, static_cast<T>(exponent)));
-  else if constexpr (std::is_integral_v<E>)
-    return integerPower(base, exponent);
-  else
-    return fromReal<T>(std::pow(static_cast<double>(base), static_cast<double>(exponent)));
-}
-
 } // namespace
 
 Results binary(const Call &call) {
   switch (call.op.kind()) {
   case OpKind::Add:
-    return numbers(call, [](auto a, auto b) { return wrappingAdd(a, b); });
+    return numbers(call, [](auto a, auto b) { return numerics::wrappingAdd(a, b); });
   case OpKind::Sub:
-    return numbers(call, [](auto a, auto b) { return wrappingSub(a, b); });
+    return numbers(call, [](auto a, auto b) { return numerics::wrappingSub(a, b); });
   case OpKind::Mul:
-    return numbers(call, [](auto a, auto b) { return wrappingMul(a, b); });
+    return numbers(call, [](auto a, auto b) { return numerics::wrappingMul(a, b); });
   case OpKind::Div:
-    return numbers(call, [](auto a, auto b) { return divide(a, b); });
+    return numbers(call, [](auto a, auto b) { return numerics::divide(a, b); });
   case OpKind::Mod:
     return numbers(call, [truncated = call.op.flag("fmod")](auto a, auto b) {
       return remainder(a, b, truncated);
     });
   case OpKind::Max:
-    return numbers(call, [](auto a, auto b) { return isNaN(a) || a > b ? a : b; });
+    return numbers(call, [](auto a, auto b) { return numerics::maximum(a, b); });
   case OpKind::Min:
-    return numbers(call, [](auto a, auto b) { return isNaN(a) || a < b ? a : b; });
+    return numbers(call, [](auto a, auto b) { return numerics::minimum(a, b); });
   default:
     break;
   }
@@ -142,7 +100,7 @@ Results power(const Call &call) {
     return visitNumber(call[1].dtype(), [&](auto exponent) {
       using T = decltype(base);
       using E = decltype(exponent);
-      return zip<T, T, E>(call, call[0].dtype(), [](T a, E b) { return raise(a, b); });
+      return zip<T, T, E>(call, call[0].dtype(), [](T a, E b) { return numerics::power(a, b); });
     });
   });
 }

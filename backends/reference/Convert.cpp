@@ -3,6 +3,7 @@
 #include "backends/reference/Visit.h"
 #include "runtime/numerics/Float16.h"
 #include "runtime/numerics/Float8.h"
+#include "runtime/numerics/Functions.h"
 #include "runtime/numerics/Int4.h"
 
 #include <algorithm>
@@ -58,40 +59,11 @@ template <class V> void read(const Tensor &x, int64_t first, int64_t count, V *o
   }
 }
 
-// Truncated towards zero and saturated; NaN gives 0.
-template <class T, class V> T toInteger(V value) {
-  if (std::isnan(value))
-    return 0;
-  // Both bounds are powers of two or zero, and so exact in V.
-  constexpr V kLow = static_cast<V>(std::numeric_limits<T>::min());
-  const V high = std::ldexp(V(1), std::numeric_limits<T>::digits);
-  if (value <= kLow)
-    return std::numeric_limits<T>::min();
-  if (value >= high)
-    return std::numeric_limits<T>::max();
-  return static_cast<T>(value);
-}
-
 template <class T, class V> T number(V value) {
   if constexpr (std::is_integral_v<T> && std::is_floating_point_v<V>)
     return toInteger<T>(value);
   else
     return static_cast<T>(value); // one rounding, or wrapping
-}
-
-// A 64-bit integer as a double whose last bit is sticky, so that a later rounding to a type of
-// fewer bits is as if from the integer itself.
-template <class V> double exactEnough(V value) {
-  if constexpr (std::is_integral_v<V>) {
-    auto magnitude = static_cast<uint64_t>(value);
-    bool isNegative = std::is_signed_v<V> && value < 0;
-    if (isNegative)
-      magnitude = uint64_t{0} - magnitude;
-    if (magnitude >> 53)
-      magnitude = (magnitude & ~uint64_t{0x7ff}) | ((magnitude & 0x7ff) != 0 ? 0x800 : 0);
-    return isNegative ? -static_cast<double>(magnitude) : static_cast<double>(magnitude);
-  }
-  return static_cast<double>(value);
 }
 
 void writeFloat8(Tensor &y, int64_t first, std::span<const double> values, Float8Format format,

@@ -3,6 +3,7 @@
 #include "backends/reference/Kernels.h"
 #include "backends/reference/MatrixProduct.h"
 #include "backends/reference/Window.h"
+#include "runtime/numerics/Functions.h"
 
 #include <algorithm>
 
@@ -45,18 +46,20 @@ template <class A> std::vector<A> tapMajorWeights(const Call &call, int64_t taps
   return values;
 }
 
-// The windows `first`.. of one group's channels as columns: row (tap, channel), one column each.
+// The windows `first`.. of one group's channels as columns, one column each; row (tap, channel), or
+// (channel, tap) where channels are `outermost`.
 template <class A>
-void gatherColumns(const A *x, int64_t channels, const Window &window, int64_t first, int64_t count,
-                   A *columns) {
+void gatherColumns(const A *x, int64_t channels, const Window &window, bool outermost,
+                   int64_t first, int64_t count, A *columns) {
   int64_t size = numElements(window.in);
   std::vector<int64_t> sources(static_cast<size_t>(count));
   for (int64_t tap = 0; tap < window.taps(); ++tap) {
     window.sourcesOf(tap, first, count, sources.data());
     for (int64_t c = 0; c < channels; ++c) {
       const A *plane = x + c * size;
+      A *row = columns + (outermost ? c * window.taps() + tap : tap * channels + c) * count;
       for (int64_t source : sources)
-        *columns++ = source >= 0 ? plane[source] : A(0);
+        *row++ = source >= 0 ? plane[source] : A(0);
     }
   }
 }
@@ -68,7 +71,15 @@ template <class A> std::vector<A> convolve(const Call &call, const Window &windo
   int64_t positions = window.positions(), size = numElements(window.in);
   int64_t depth = channels * window.taps();
   std::vector<A> input = widened<A>(call, 0, 3);
-  std::vector<A> weights = tapMajorWeights<A>(call, window.taps());
+  bool inOrder = std::is_same_v<A, float> && sumsInOrder(call);
+  std::vector<A> weights =
+      inOrder ? widened<A>(call, 1, 4) : tapMajorWeights<A>(call, window.taps());
+  auto multiplyAs = [&](const A *a, const A *b, A *c, int64_t count) {
+    if constexpr (std::is_same_v<A, float>)
+      if (inOrder)
+        return multiplyInOrder(a, depth, b, count, c, positions, outputs, count, depth);
+    multiply(a, depth, b, count, c, positions, outputs, count, depth);
+  };
   std::vector<A> result(static_cast<size_t>(x[0] * w[0] * positions));
   bool isPointwise = window.taps() == 1 && window.in == window.out &&
                      std::ranges::all_of(window.strides, [](int64_t s) { return s == 1; }) &&
@@ -82,14 +93,13 @@ template <class A> std::vector<A> convolve(const Call &call, const Window &windo
       const A *kernels = weights.data() + g * outputs * depth;
       A *out = result.data() + (n * groups + g) * outputs * positions;
       if (isPointwise) {
-        multiply(kernels, depth, in, positions, out, positions, outputs, positions, depth);
+        multiplyAs(kernels, in, out, positions);
         continue;
       }
       for (int64_t first = 0; first < positions; first += batch) {
         int64_t count = std::min(batch, positions - first);
-        gatherColumns(in, channels, window, first, count, columns.data());
-        multiply(kernels, depth, columns.data(), count, out + first, positions, outputs, count,
-                 depth);
+        gatherColumns(in, channels, window, inOrder, first, count, columns.data());
+        multiplyAs(kernels, columns.data(), out + first, count);
       }
     }
   return result;
@@ -105,7 +115,7 @@ template <class R, class A> Tensor finish(const Call &call, DType to, const std:
   for (size_t i = 0; i < sums.size(); ++i) {
     R sum = fromAccumulator<R>(sums[i]);
     auto channel = (static_cast<int64_t>(i) / plane) % dims[1];
-    out[i] = bias ? wrappingAdd(sum, bias[channel]) : sum;
+    out[i] = bias ? numerics::wrappingAdd(sum, bias[channel]) : sum;
   }
   return y;
 }
@@ -168,12 +178,46 @@ template <class A> std::vector<A> spread(const Call &call) {
   return result;
 }
 
+// The same with one accumulator for each result element, to which products are added in ascending
+// (input channel, input position): taps descend, because a later tap reads an earlier position.
+std::vector<float> spreadInOrder(const Call &call) {
+  const Dims &x = call[0].dims(), &w = call[1].dims();
+  Window window =
+      windowOf(call.op, call.resultDims(), Dims(w.begin() + 2, w.end()), call[0].dims());
+  int64_t groups = call.op.integer("group"), channels = x[1] / groups, outputs = w[1];
+  int64_t positions = window.positions(), taps = window.taps(), size = numElements(window.in);
+  std::vector<float> result(static_cast<size_t>(x[0] * groups * outputs * size));
+  std::vector<int64_t> targets(static_cast<size_t>(positions));
+  auto input = call[0].data<float>(), weights = call[1].data<float>();
+  // Every tap of every channel, in order; then all the accumulators that it adds to.
+  for (int64_t c = 0; c < channels; ++c)
+    for (int64_t tap = taps; tap-- > 0;) {
+      window.sourcesOf(tap, 0, positions, targets.data());
+      for (int64_t n = 0; n < x[0]; ++n)
+        for (int64_t g = 0; g < groups; ++g) {
+          const float *in = input.data() + ((n * groups + g) * channels + c) * positions;
+          for (int64_t m = 0; m < outputs; ++m) {
+            float weight =
+                weights[static_cast<size_t>(((g * channels + c) * outputs + m) * taps + tap)];
+            float *out = result.data() + ((n * groups + g) * outputs + m) * size;
+            for (int64_t i = 0; i < positions; ++i)
+              if (int64_t target = targets[static_cast<size_t>(i)]; target >= 0)
+                out[target] += weight * in[i];
+          }
+        }
+    }
+  return result;
+}
+
 } // namespace
 
 Results convTranspose(const Call &call) {
   if (isFloat(call[0].dtype()))
     return one(visitFloat(call[0].dtype(), [&](auto tag) {
       using T = decltype(tag);
+      if constexpr (std::is_same_v<T, float>)
+        if (sumsInOrder(call))
+          return finish<T>(call, call[0].dtype(), spreadInOrder(call));
       return finish<T>(call, call[0].dtype(), spread<T>(call));
     }));
   return one(visitAccumulator(call[0].dtype(), call[1].dtype(), [&](auto tag) {

@@ -2,9 +2,11 @@
 
 #include "backends/reference/Accumulate.h"
 #include "backends/reference/Kernels.h"
-#include "backends/reference/Scalar.h"
 #include "backends/reference/Strided.h"
 #include "ir/ops/Infer.h"
+#include "runtime/numerics/Functions.h"
+
+#include <algorithm>
 
 namespace edgecc::reference {
 
@@ -38,6 +40,37 @@ void multiply(const double *a, int64_t strideA, const double *b, int64_t strideB
 void multiply(const uint64_t *a, int64_t strideA, const uint64_t *b, int64_t strideB, uint64_t *c,
               int64_t strideC, int64_t m, int64_t n, int64_t k) {
   product(a, strideA, b, strideB, c, strideC, m, n, k);
+}
+
+// Blocks of two rows and sixteen columns, whose accumulators stay in registers.
+void multiplyInOrder(const float *a, int64_t strideA, const float *b, int64_t strideB, float *c,
+                     int64_t strideC, int64_t m, int64_t n, int64_t k) {
+  constexpr int64_t kColumns = 16;
+  auto block = [&](int64_t i, int64_t j, auto rows, int64_t columns) {
+    float sums[rows()][kColumns] = {};
+    for (int64_t p = 0; p < k; ++p) {
+      const float *right = b + p * strideB + j;
+      float values[kColumns] = {};
+      std::copy_n(right, columns, values);
+      for (int64_t row = 0; row < rows(); ++row)
+        for (int64_t column = 0; column < kColumns; ++column)
+          sums[row][column] += a[(i + row) * strideA + p] * values[column];
+    }
+    for (int64_t row = 0; row < rows(); ++row)
+      std::copy_n(sums[row], columns, c + (i + row) * strideC + j);
+  };
+  auto strip = [&](int64_t j, auto columns) {
+    int64_t i = 0;
+    for (; i + 2 <= m; i += 2)
+      block(i, j, std::integral_constant<int64_t, 2>(), columns);
+    if (i < m)
+      block(i, j, std::integral_constant<int64_t, 1>(), columns);
+  };
+  int64_t j = 0;
+  for (; j + kColumns <= n; j += kColumns)
+    strip(j, std::integral_constant<int64_t, kColumns>());
+  if (j < n)
+    strip(j, n - j);
 }
 
 namespace {
@@ -90,6 +123,15 @@ template <class Fn> void forEachMatrix(const Call &call, const Dims &y, Fn &&pro
                 });
 }
 
+// Dense operands; f16 sums in its own order.
+template <class T>
+void multiplyAs(const Call &call, const T *a, const T *b, T *c, int64_t m, int64_t n, int64_t k) {
+  if constexpr (std::is_same_v<T, float>)
+    if (sumsInOrder(call))
+      return multiplyInOrder(a, k, b, n, c, n, m, n, k);
+  multiply(a, k, b, n, c, n, m, n, k);
+}
+
 } // namespace
 
 Results matMul(const Call &call) {
@@ -104,7 +146,7 @@ Results matMul(const Call &call) {
       T *out = result.mutableData<T>().data();
       const T *left = call[0].data<T>().data(), *right = call[1].data<T>().data();
       forEachMatrix(call, y, [&](int64_t atA, int64_t atB, int64_t atC) {
-        multiply(left + atA, k, right + atB, n, out + atC, n, m, n, k);
+        multiplyAs(call, left + atA, right + atB, out + atC, m, n, k);
       });
     });
     return one(std::move(result));
@@ -145,7 +187,7 @@ template <class T> Tensor gemmOf(const Call &call) {
   int64_t m = a.dims()[0], n = b.dims()[1], k = a.dims()[1];
   std::vector<A> sums(static_cast<size_t>(m * n));
   if constexpr (std::is_floating_point_v<T>) {
-    multiply(a.data<T>().data(), k, b.data<T>().data(), n, sums.data(), n, m, n, k);
+    multiplyAs(call, a.data<T>().data(), b.data<T>().data(), sums.data(), m, n, k);
   } else {
     auto left = a.data<T>(), right = b.data<T>();
     std::vector<A> wideA(left.begin(), left.end()), wideB(right.begin(), right.end());
@@ -163,9 +205,10 @@ template <class T> Tensor gemmOf(const Call &call) {
       T scaled = alpha == 1 ? sum : static_cast<T>(alpha) * sum;
       out[i] = c ? scaled + (beta == 1 ? addend : static_cast<T>(beta) * addend) : scaled;
     } else if (alpha == 1 && (beta == 1 || !c)) {
-      out[i] = wrappingAdd(sum, addend);
+      out[i] = numerics::wrappingAdd(sum, addend);
     } else {
-      out[i] = fromReal<T>(alpha * static_cast<double>(sum) + beta * static_cast<double>(addend));
+      out[i] = numerics::fromReal<T>(alpha * static_cast<double>(sum) +
+                                     beta * static_cast<double>(addend));
     }
   }
   return y;

@@ -21,4 +21,9 @@ void multiply(const double *a, int64_t strideA, const double *b, int64_t strideB
 void multiply(const uint64_t *a, int64_t strideA, const uint64_t *b, int64_t strideB, uint64_t *c,
               int64_t strideC, int64_t m, int64_t n, int64_t k);
 
+// The same in one order that is fixed: each element of c has one f32 accumulator, to which the
+// products are added in ascending k. How contractions of f16 operands sum (docs/numerics.md).
+void multiplyInOrder(const float *a, int64_t strideA, const float *b, int64_t strideB, float *c,
+                     int64_t strideC, int64_t m, int64_t n, int64_t k);
+
 } // namespace edgecc::reference

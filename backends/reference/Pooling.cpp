@@ -1,12 +1,12 @@
 // Pooling over windows.
 #include "backends/reference/Kernels.h"
-#include "backends/reference/Scalar.h"
 #include "backends/reference/Visit.h"
 #include "backends/reference/Window.h"
 #include "runtime/numerics/Rounding.h"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace edgecc::reference {
 

@@ -1,9 +1,9 @@
 // LSTM, GRU and RNN in the equations of ONNX's operator documentation.
 #include "backends/reference/Kernels.h"
 #include "backends/reference/MatrixProduct.h"
-#include "backends/reference/Scalar.h"
 #include "backends/reference/Strided.h"
 #include "backends/reference/Visit.h"
+#include "runtime/numerics/Functions.h"
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +19,7 @@ struct Function {
   template <class T> T operator()(T x) const {
     auto a = static_cast<T>(alpha), b = static_cast<T>(beta);
     if (name == "Sigmoid")
-      return sigmoid(x);
+      return numerics::sigmoid(x);
     if (name == "Tanh")
       return std::tanh(x);
     if (name == "Relu")
@@ -38,7 +38,7 @@ struct Function {
       return x >= 0 ? x : a * std::expm1(x);
     if (name == "Softsign")
       return x / (1 + std::fabs(x));
-    return softplus(x);
+    return numerics::softplus(x);
   }
 };
 

@@ -1,8 +1,8 @@
 // Reductions and prefix sums. Floats accumulate in f64, integers exactly (wrapping).
 #include "backends/reference/Kernels.h"
-#include "backends/reference/Scalar.h"
 #include "backends/reference/Strided.h"
 #include "backends/reference/Visit.h"
+#include "runtime/numerics/Functions.h"
 
 #include <algorithm>
 #include <cmath>
@@ -72,7 +72,7 @@ Tensor realSumOf(const Call &call, Map map, Finish finish) {
   return reduceWith<T, T>(call, call[0].dtype(), [&](auto &&forEach) -> T {
     double sum = 0;
     forEach([&](T x) { sum += map(static_cast<double>(x)); });
-    return fromReal<T>(finish(sum));
+    return numerics::fromReal<T>(finish(sum));
   });
 }
 
@@ -128,7 +128,7 @@ template <class T> Tensor logSumExpOf(const Call &call) {
     forEach([&](T x) { most = std::max(most, static_cast<double>(x)); });
     double shift = std::isfinite(most) ? most : 0;
     forEach([&](T x) { sum += std::exp(static_cast<double>(x) - shift); });
-    return fromReal<T>(std::log(sum) + shift);
+    return numerics::fromReal<T>(std::log(sum) + shift);
   });
 }
 

@@ -2,9 +2,9 @@
 // positions. Sums in f64.
 #include "backends/reference/Kernels.h"
 #include "backends/reference/Mapping.h"
-#include "backends/reference/Scalar.h"
 #include "backends/reference/Strided.h"
 #include "backends/reference/Visit.h"
+#include "runtime/numerics/Functions.h"
 #include "runtime/numerics/Rounding.h"
 
 #include <algorithm>
@@ -70,7 +70,7 @@ int64_t Axis::nearest(double x) const {
                    : mode == "round_prefer_ceil" ? std::floor(x + 0.5)
                    : mode == "floor"             ? std::floor(x)
                                                  : std::ceil(x);
-  return std::clamp<int64_t>(fromReal<int64_t>(rounded), 0, in - 1);
+  return std::clamp<int64_t>(numerics::fromReal<int64_t>(rounded), 0, in - 1);
 }
 
 // The convolution kernel of Keys 1981 with parameter a.
@@ -135,7 +135,8 @@ Tensor interpolate(const Tensor &x, const std::vector<Axis> &axes, Dims dims, DT
   Tensor y(to, dims);
   auto out = y.mutableData<R>();
   for (size_t i = 0; i < values.size(); ++i)
-    out[i] = fromReal<R>(std::is_integral_v<R> ? numerics::roundNearestEven(values[i]) : values[i]);
+    out[i] = numerics::fromReal<R>(std::is_integral_v<R> ? numerics::roundNearestEven(values[i])
+                                                         : values[i]);
   return y;
 }
 

@@ -3,6 +3,7 @@
 #include "backends/reference/Indices.h"
 #include "backends/reference/Kernels.h"
 #include "backends/reference/Visit.h"
+#include "runtime/numerics/Functions.h"
 
 #include <cstring>
 
@@ -12,9 +13,10 @@ namespace {
 
 template <class T> T combine(const std::string &reduction, T old, T update, bool isBool) {
   if (reduction == "add")
-    return isBool ? static_cast<T>(old != T(0) || update != T(0)) : wrappingAdd(old, update);
+    return isBool ? static_cast<T>(old != T(0) || update != T(0))
+                  : numerics::wrappingAdd(old, update);
   if (reduction == "mul")
-    return wrappingMul(old, update);
+    return numerics::wrappingMul(old, update);
   bool isNaN = old != old;
   if (reduction == "max")
     return isNaN || old > update ? old : update;

@@ -1,6 +1,7 @@
 // Functions of one operand. f32 functions are the C library's in f32.
 #include "backends/reference/Kernels.h"
 #include "backends/reference/Visit.h"
+#include "runtime/numerics/Functions.h"
 #include "runtime/numerics/Rounding.h"
 
 #include <cmath>
@@ -39,28 +40,6 @@ template <class Fn> Results predicate(const Call &call, Fn fn) {
   }));
 }
 
-template <class T> T absolute(T x) {
-  if constexpr (std::is_floating_point_v<T>)
-    return std::fabs(x);
-  else if constexpr (std::is_signed_v<T>)
-    return x < 0 ? wrappingSub<T>(0, x) : x;
-  else
-    return x;
-}
-
-template <class T> T negated(T x) {
-  if constexpr (std::is_floating_point_v<T>)
-    return -x;
-  else
-    return wrappingSub<T>(0, x);
-}
-
-template <class T> T sign(T x) {
-  if (std::is_floating_point_v<T> && x != x)
-    return x;
-  return static_cast<T>(static_cast<int>(x > 0) - static_cast<int>(x < 0));
-}
-
 Results isInf(const Call &call) {
   bool negative = call.op.flag("detect_negative"), positive = call.op.flag("detect_positive");
   return predicate(
@@ -72,11 +51,11 @@ Results isInf(const Call &call) {
 Results unary(const Call &call) {
   switch (call.op.kind()) {
   case OpKind::Abs:
-    return numbers(call, [](auto x) { return absolute(x); });
+    return numbers(call, [](auto x) { return numerics::absolute(x); });
   case OpKind::Neg:
-    return numbers(call, [](auto x) { return negated(x); });
+    return numbers(call, [](auto x) { return numerics::negated(x); });
   case OpKind::Sign:
-    return numbers(call, [](auto x) { return sign(x); });
+    return numbers(call, [](auto x) { return numerics::sign(x); });
   case OpKind::Acos:
     return floats(call, [](auto x) { return std::acos(x); });
   case OpKind::Acosh:

@@ -64,27 +64,4 @@ template <class Fn> auto visitBits(DType dtype, Fn &&fn) {
   __builtin_unreachable();
 }
 
-// Integer arithmetic that wraps: in the unsigned type of at least int's width, so that no promotion
-// brings signed overflow back.
-template <class T> struct WrappingOf {
-  using type = std::conditional_t<(sizeof(T) > 4), uint64_t, uint32_t>;
-};
-template <> struct WrappingOf<float> {
-  using type = float;
-};
-template <> struct WrappingOf<double> {
-  using type = double;
-};
-template <class T> using WrappingType = typename WrappingOf<T>::type;
-
-template <class T> T wrappingAdd(T a, T b) {
-  return static_cast<T>(static_cast<WrappingType<T>>(a) + static_cast<WrappingType<T>>(b));
-}
-template <class T> T wrappingSub(T a, T b) {
-  return static_cast<T>(static_cast<WrappingType<T>>(a) - static_cast<WrappingType<T>>(b));
-}
-template <class T> T wrappingMul(T a, T b) {
-  return static_cast<T>(static_cast<WrappingType<T>>(a) * static_cast<WrappingType<T>>(b));
-}
-
 } // namespace edgecc::reference
