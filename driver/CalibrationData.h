@@ -5,7 +5,6 @@
 #include "ir/DataSource.h"
 #include "ir/Module.h"
 
-#include <filesystem>
 
 namespace edgecc::driver {
 
@@ -51,11 +50,5 @@ protected:
   std::vector<size_t> chosen_; // positions
   std::vector<std::string> warnings_;
 };
-
-// The class of each sample: from lines "file<TAB>class", files named as by nameOf() or without
-// their folder, more columns being ignored; or from one class a line in order of the source's
-// samples. Empty lines, lines that begin with '#' and a first line that names columns do not count.
-Expected<std::vector<int>> readLabels(const std::filesystem::path &path,
-                                      const CalibrationData &data);
 
 } // namespace edgecc::driver

@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <thread>
 
 namespace edgecc::driver {
@@ -76,6 +77,19 @@ Expected<void> checkLegal(const Module &module, const TargetModel &target) {
   return {};
 }
 
+Expected<void> checkRewrites(const Registry &registry, const std::vector<std::string> &names) {
+  for (const std::string &name : names)
+    if (const PassInfo *pass = registry.find(name); !pass || !pass->isRewrite) {
+      std::vector<std::string> rewrites;
+      for (const auto &each : registry.passes())
+        if (each->isRewrite)
+          rewrites.push_back(each->name);
+      return error("there is no rewrite '" + name + "'", "--rewrite",
+                   fmt::format("the rewrites are {}", fmt::join(rewrites, ", ")));
+    }
+  return {};
+}
+
 Expected<void> registerPasses(Registry &registry, const CompileOptions &o) {
   registerBuiltinPasses(registry);
   for (const std::string &plugin : o.plugins)
@@ -84,11 +98,7 @@ Expected<void> registerPasses(Registry &registry, const CompileOptions &o) {
     if (name != "all" && !registry.find(name))
       return error("there is no pass '" + name + "'", "--print-after",
                    "edgecc opt --list-passes lists them");
-  for (const std::string &name : o.compress.recipe.rewrites)
-    if (!registry.find(name))
-      return error("there is no pass '" + name + "'", "--rewrite",
-                   "edgecc opt --list-passes lists them");
-  return {};
+  return checkRewrites(registry, o.compress.recipe.rewrites);
 }
 
 // What happens as passes run: progress, and the IR on request.

@@ -26,7 +26,8 @@ struct CompressOptions {
   std::string metric;           // empty: agreement, where the model is a classifier
   std::filesystem::path reportHtml, reportJson;
 
-  // In place of the above, for programs that link the driver; may be null.
+  // In place of the above, for programs that link the driver; may be null. The judge is asked about
+  // samples by their numbers in `data`.
   DataSource *data = nullptr;
   const Metric *judge = nullptr;
 

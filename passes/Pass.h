@@ -81,6 +81,8 @@ struct PassInfo {
   std::string doc;  // a sentence
   PassFunction run;
   std::vector<OptionDef> options;
+  // A form of the same function that suits some hardware better; --rewrite takes these alone.
+  bool isRewrite = false;
 };
 
 } // namespace edgecc

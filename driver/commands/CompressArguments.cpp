@@ -147,6 +147,11 @@ Expected<void> checkCompressArguments(const CompressOptions &o, const std::strin
     return error("compressing this way needs no ranges of activations",
                  r.saveCalibration.empty() ? "--load-calibration" : "--save-calibration",
                  "leave the option out, or use --quantize int8, int16, int4 or auto");
+  if (!r.loadCalibration.empty() && (!r.prune.empty() || r.sparsify > 0))
+    return error("the ranges in the table are those of the model before weights were removed",
+                 "--load-calibration",
+                 fmt::format("give --calibrate DIR in place of the table, or leave out {}",
+                             r.prune.empty() ? "--sparsify" : "--prune"));
   if (!isAutomatic && (r.maxSize < 1 || r.maxTime < 1))
     return error("a budget is for widths that are chosen by layer",
                  r.maxSize < 1 ? "--max-size" : "--max-time", "use --quantize auto");

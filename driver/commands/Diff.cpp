@@ -87,6 +87,14 @@ int diffCommand(int argc, char **argv) {
       ->type_name("DB")
       ->capture_default_str();
   addRepeatable(app, "--shape", options.shapes, "NAME=DIMS", "NAME=1x3x224x224 for ONNX models");
+  app.add_option("--shapes-from", options.shapesFrom,
+                 "folder with input_J.pb in the layout of ONNX's test data, whose shapes bind the "
+                 "inputs of ONNX models")
+      ->type_name("DIR");
+  app.add_option("--image-input", options.imageInputs,
+                 "as for the compile of a version that takes raw pixels")
+      ->type_name("SPEC")
+      ->expected(0, 1);
   app.add_option("--json", json, "write the table there for scripts")->type_name("FILE");
   declareImageArguments(app, options.image);
   if (auto exit = parseArguments(app, argc, argv))

@@ -2,7 +2,9 @@
 
 #include "driver/CalibrationData.h"
 #include "driver/compress/Metrics.h"
+#include "driver/compress/SteppedMetric.h"
 #include "driver/compress/SteppedSource.h"
+#include "driver/data/Labels.h"
 #include "passes/Pipeline.h"
 #include "passes/compress/rounding/OutputNoise.h"
 
@@ -48,13 +50,6 @@ Expected<GroundTruth> readTruth(const CompressOptions &o, const Function &functi
   if (count != samples.size())
     return error(fmt::format("{} entries for {} samples", count, samples.size()), "--labels");
   return truth;
-}
-
-template <class T> void keepOdd(std::vector<T> &items) {
-  size_t kept = 0;
-  for (size_t i = 1; i < items.size(); i += 2)
-    items[kept++] = std::move(items[i]);
-  items.resize(kept);
 }
 
 // "macs:0.5" -> {"macs:", 0.5}; the fraction is NaN where there is none.
@@ -117,7 +112,7 @@ private:
     out.recipe = recipe;
     out.recipe.hasSamples = inputs_.learning != nullptr;
     out.state.data = inputs_.learning.get();
-    out.state.metric = inputs_.metric;
+    out.state.metric = inputs_.learningMetric.get();
     PassManagerOptions options = passOptions_;
     options.compression = &out.state;
     EDGECC_TRY(reports,
@@ -125,11 +120,12 @@ private:
     out.reports = std::move(reports);
     if (!out.state.original) // the recipe has come down to compressing nothing
       out.state.original = clone(*out.module);
-    if (inputs_.metric && inputs_.judging && out.state.original) {
-      EDGECC_TRY(result, score(out.state.original->main(), out.module->main(), *options.executor,
-                               *inputs_.judging, *inputs_.metric, [&](size_t done, size_t total) {
-                                 progress_.advance("judging", done, total);
-                               }));
+    if (inputs_.judgingMetric && out.state.original) {
+      EDGECC_TRY(result,
+                 score(out.state.original->main(), out.module->main(), *options.executor,
+                       *inputs_.judging, *inputs_.judgingMetric, [&](size_t done, size_t total) {
+                         progress_.advance("judging", done, total);
+                       }));
       out.score = result;
     }
     return out;
@@ -176,22 +172,23 @@ Expected<CompressionInputs> openInputs(const CompressOptions &o, const Function 
                    "give --calibrate DIR");
     return inputs;
   }
-  bool splits = (o.recipe.maxLoss >= 0 || o.wantsReport()) && samples->size() >= 2;
-  inputs.learning = std::make_unique<SteppedSource>(*samples, 0, splits ? 2 : 1);
-  inputs.judging = std::make_unique<SteppedSource>(*samples, splits ? 1 : 0, splits ? 2 : 1);
-  inputs.metric = o.judge;
-  if (inputs.metric)
-    return inputs;
-  if (splits) {
-    keepOdd(truth.labels);
-    keepOdd(truth.targets);
+  const Metric *metric = o.judge;
+  if (!metric) {
+    auto made = makeMetric(o.metric, function, std::move(truth));
+    if (!made && (o.recipe.maxLoss >= 0 || !o.metric.empty()))
+      return tl::unexpected(made.error());
+    if (made) // else none is defined, and nobody asked for one
+      inputs.ownMetric = std::move(*made);
+    metric = inputs.ownMetric.get();
   }
-  auto metric = makeMetric(o.metric, function, std::move(truth));
-  if (!metric && (o.recipe.maxLoss >= 0 || !o.metric.empty()))
-    return tl::unexpected(metric.error());
-  if (metric) // else none is defined, and nobody asked for one
-    inputs.ownMetric = std::move(*metric);
-  inputs.metric = inputs.ownMetric.get();
+  bool splits = (o.recipe.maxLoss >= 0 || o.wantsReport()) && samples->size() >= 2;
+  size_t first = splits ? 1 : 0, step = splits ? 2 : 1;
+  inputs.learning = std::make_unique<SteppedSource>(*samples, 0, step);
+  inputs.judging = std::make_unique<SteppedSource>(*samples, first, step);
+  if (metric) {
+    inputs.learningMetric = std::make_unique<SteppedMetric>(*metric, 0, step);
+    inputs.judgingMetric = std::make_unique<SteppedMetric>(*metric, first, step);
+  }
   return inputs;
 }
 

@@ -62,10 +62,10 @@ constexpr double kMaxDecibels = 100;
 
 double decibels(double signal, double noise) {
   if (!(noise >= 0)) // NaN
-    return 0;
+    return -kMaxDecibels;
   if (noise == 0)
     return kMaxDecibels;
-  return std::min(kMaxDecibels, 10 * std::log10(signal / noise));
+  return std::clamp(10 * std::log10(signal / noise), -kMaxDecibels, kMaxDecibels);
 }
 
 class SignalToNoise : public Metric {
@@ -144,11 +144,22 @@ Expected<void> checkTargets(const Function &function, const std::vector<Tensor> 
   if (targets.empty())
     return error("the metric psnr needs the wanted output of each sample", "--metric",
                  "give --labels DIR with a .npy or .pb file for each");
-  for (const Tensor &target : targets)
-    if (target.dims() != function.body.yields()[0]->dims())
-      return error(fmt::format("a target is {}, the output {}", target.type().str(),
+  double peak = 0;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i].dims() != function.body.yields()[0]->dims())
+      return error(fmt::format("a target is {}, the output {}", targets[i].type().str(),
                                function.body.yields()[0]->type.str()),
                    "--labels");
+    for (int64_t e = 0; e < targets[i].elements(); ++e) {
+      double wanted = std::abs(targets[i].asDouble(e));
+      if (!std::isfinite(wanted))
+        return error(fmt::format("the target of sample {} has NaN or infinite elements", i),
+                     "--labels");
+      peak = std::max(peak, wanted);
+    }
+  }
+  if (peak == 0)
+    return error("all elements of all targets are zero, so that they have no peak", "--labels");
   return {};
 }
 

@@ -15,9 +15,11 @@ struct DiffOptions {
   std::filesystem::path reference, other; // ONNX, text IR or blob
   std::string inputs;                     // folder or "random:N"
   ImageArguments image;
-  std::vector<std::string> shapes; // of the ONNX models' inputs
-  size_t samples = 0;              // 0: all
-  double threshold = 20;           // dB below which the versions have parted
+  std::vector<std::string> shapes;      // of the ONNX models' inputs
+  std::filesystem::path shapesFrom;     // folder with input_J.pb, likewise
+  std::vector<std::string> imageInputs; // as for a compile: of versions that are not compiled yet
+  size_t samples = 0;                   // 0: all
+  double threshold = 20;                // dB below which the versions have parted
 };
 
 struct TensorDiff {

@@ -19,21 +19,25 @@ void registerCompressPasses(Registry &registry) {
                 {}});
 
   // rewrites
+  constexpr bool kIsRewrite = true;
   registry.add({"transposed-conv-to-pixel-shuffle",
                 "Turns transposed convolutions into convolutions whose output channels a pixel "
                 "shuffle interleaves.",
                 transposedConvToPixelShuffle,
-                {}});
+                {},
+                kIsRewrite});
   registry.add(
       {"space-to-depth-input",
        "Turns a strided convolution of the model's input into a convolution of stride 1 on "
        "space-to-depth of it.",
        spaceToDepthInput,
-       {{"max-channels", int64_t{4}, "inputs with more channels stay as they are"}}});
+       {{"max-channels", int64_t{4}, "inputs with more channels stay as they are"}},
+       kIsRewrite});
   registry.add({"split-large-kernels",
                 "Turns convolutions with large kernels into sums of convolutions with their parts.",
                 splitLargeKernels,
-                {{"max-kernel", int64_t{7}, "extent of a kernel that stays whole"}}});
+                {{"max-kernel", int64_t{7}, "extent of a kernel that stays whole"}},
+                kIsRewrite});
   registry.add(
       {"factorize",
        "Turns convolutions into pairs with one-dimensional kernels of low rank (spatial singular "
@@ -41,7 +45,8 @@ void registerCompressPasses(Registry &registry) {
        factorize,
        {{"macs", 0.5, "multiply-accumulates that a factorised layer keeps, as a fraction"},
         {"min-energy", 0.9, "layers whose factors would keep less of the squared weights stay"},
-        {"refit", true, "fit the factors to the original outputs on calibration data, if any"}}});
+        {"refit", true, "fit the factors to the original outputs on calibration data, if any"}},
+       kIsRewrite});
 
   // pruning
   registry.add(

@@ -165,6 +165,7 @@ Expected<void> calibrate(Module &module, PassContext &context) {
     return error("calibration needs samples", "calibrate",
                  "give a folder of samples with --calibrate");
   const Function &function = module.main();
+  EDGECC_CHECK(checkFiniteWeights(function, "calibrate"));
   std::vector<Value *> points = quantizationPoints(function);
   for (const Value *point : points)
     if (!point->type.isStatic())

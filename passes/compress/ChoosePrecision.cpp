@@ -262,6 +262,7 @@ Expected<void> choosePrecision(Module &module, PassContext &context) {
     return error("choosing precisions needs an executor", "choose-precision");
   if (context.options.integer("samples") < 0 || context.options.integer("sensitivity-samples") < 1)
     return error("the number of samples is not positive", "choose-precision");
+  EDGECC_CHECK(checkFiniteWeights(module.main(), "choose-precision"));
   EDGECC_TRY(candidates, parseCandidates(context.options.text("candidates")));
   EDGECC_TRY(budget, budgetOf(context));
   return Chooser(module, context, budget, std::move(candidates)).run();

@@ -41,4 +41,9 @@ struct Compression {
 // tensor that its first result stands for; without that, the op's name.
 std::string nameOfLayer(const Op &op);
 
+// Fails where a layer (convolution or matrix product) has a constant operand with NaN or infinite
+// elements: no scale, score or factor can be computed from those. One diagnostic for each layer;
+// `pass` is what needs them.
+Expected<void> checkFiniteWeights(const Function &function, std::string_view pass);
+
 } // namespace edgecc

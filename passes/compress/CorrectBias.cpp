@@ -1,13 +1,13 @@
 // Takes the shift that quantisation puts on the mean of a layer's channels out of its bias (Nagel
 // et al. 2019, section 4.2). docs/passes/correct-bias.md
 #include "passes/Rewrite.h"
+#include "passes/channels/PatchGeometry.h"
 #include "passes/compress/Passes.h"
 #include "passes/compress/quantization/Layer.h"
 #include "passes/compress/rounding/ChannelMeans.h"
 #include "passes/compress/rounding/FloatReference.h"
 #include "passes/compress/rounding/LayerReplay.h"
 #include "passes/compress/rounding/OutputNoise.h"
-#include "passes/compress/rounding/Patches.h"
 
 #include <algorithm>
 #include <cmath>

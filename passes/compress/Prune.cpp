@@ -211,7 +211,7 @@ private:
       auto rows = LinearRows::of(*op);
       if (!rows || value.dims() == before_.at(&value))
         continue;
-      auto axis = static_cast<size_t>(rows->outputChannelAxis());
+      unsigned axis = rows->outputChannelAxis();
       context_.statistics.add("layers narrowed");
       if (context_.compression)
         context_.compression->notes.push_back(
@@ -223,6 +223,9 @@ private:
                             std::lround(100 * (1 - cost() / start)));
     if (fitted_) {
       context_.statistics.add("layers refitted", static_cast<int64_t>(fitted_->layers));
+      for (const Unfitted &each : fitted_->skipped)
+        context_.compression->notes.push_back(
+            {"prune", each.layer, "It was not refitted because " + each.reason + "."});
       for (const std::string &layer : fitted_->kept)
         context_.compression->notes.push_back(
             {"prune", layer,
@@ -275,6 +278,7 @@ Expected<void> prune(Module &module, PassContext &context) {
                  "arithmetic, parameters or time",
                  "prune", "give samples with --calibrate, and another target than memory");
   EDGECC_CHECK(checkWeights(module));
+  EDGECC_CHECK(checkFiniteWeights(module.main(), "prune"));
   return Pruner(module, context, goal, criterion).run();
 }
 

@@ -82,6 +82,7 @@ Expected<QuantizeSettings> settingsOf(const PassContext &context) {
 
 Expected<void> quantize(Module &module, PassContext &context) {
   EDGECC_TRY(settings, settingsOf(context));
+  EDGECC_CHECK(checkFiniteWeights(module.main(), "quantize"));
   std::vector<Note> notes;
   static const Compression kNothing;
   const Compression &known = context.compression ? *context.compression : kNothing;

@@ -124,6 +124,7 @@ Expected<void> sparsify(Module &module, PassContext &context) {
     return error("ratio is a fraction from 0 to 1", "sparsify");
   if (scope != "global" && scope != "layer")
     return error("there is no scope '" + scope + "'", "sparsify", "global or layer");
+  EDGECC_CHECK(checkFiniteWeights(module.main(), "sparsify"));
   auto layers = layersOf(module.main());
   auto masks = masksOf(layers, ratio, scope == "layer");
 

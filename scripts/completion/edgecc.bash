@@ -5,8 +5,8 @@ _edgecc_options() { # _edgecc_options COMMAND: its options
     run) echo "--shape --test-data --rtol --atol --input --output-dir --images --mean --scale" \
               "--layout --order --fit --threads --profile --json --help" ;;
     bench) echo "--threads --runs --test-data --json --help" ;;
-    diff) echo "--inputs --samples --threshold --json --shape --mean --scale --layout --order" \
-               "--fit --help" ;;
+    diff) echo "--inputs --samples --threshold --json --shape --shapes-from --image-input --mean" \
+               "--scale --layout --order --fit --help" ;;
     inspect) echo "--json --calibration --help" ;;
     verify) echo "--shape --help" ;;
     opt) echo "--passes --output --shape --target --cpu --load-pass --elide --list-passes" \

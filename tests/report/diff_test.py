@@ -8,7 +8,8 @@ import sys
 
 sys.dont_write_bytecode = True
 import numpy as np  # noqa: E402
-from small_model import (BIASES, DATA, SECOND, WEIGHTS, convolve, main, run, sqnr)  # noqa: E402
+from small_model import (BIASES, DATA, SECOND, WEIGHTS, convolve, main, rng, run, sqnr)  # noqa: E402
+from onnx_files import Model, tensor  # noqa: E402
 
 
 def diff(edgecc, folder, a, b, *options, exit_code=0):
@@ -71,6 +72,39 @@ def with_a_blob(edgecc, folder):
     assert np.isclose(tensors["map"]["peak"], np.abs(wanted).max(), rtol=1e-4), SECOND
 
 
+def with_a_blob_of_other_shape(edgecc, folder):
+    """Shapes that the versions were compiled with come from a folder of test data."""
+    model = Model("free")
+    x = model.input("x", np.float32, [1, 2, "height", 4])
+    model.node("Conv", [x, model.constant("w", WEIGHTS[0][:3, :2])], "y", "only")
+    model.output("y", np.float32, [1, 3, "rows", 2])
+    model.write(folder / "free.onnx")
+    (folder / "data").mkdir()
+    (folder / "data" / "input_0.pb").write_bytes(tensor(DATA[:1, :2, :6, :4].copy(), "x"))
+    run(edgecc, folder, "free.onnx", "-o", "free.blob", "--shapes-from", "data")
+    for a, b in (("free.onnx", "free.blob"), ("free.onnx", "free.onnx")):
+        text = run(edgecc, folder, "diff", a, b, "--inputs", "data/input_0.pb", "--shapes-from",
+                   "data", "--threshold", "90")
+        assert "They agree" in text, text
+
+
+def with_a_blob_that_takes_pixels(edgecc, folder):
+    model = Model("picture")
+    x = model.input("picture", np.float32, [1, 3, 8, 8])
+    model.node("Conv", [x, model.constant("w", WEIGHTS[0][:4, :3])], "y", "only")
+    model.output("y", np.float32, [1, 4, 6, 6])
+    model.write(folder / "picture.onnx")
+    np.save(folder / "pixels.npy", rng.integers(0, 256, (3, 8, 8, 3), dtype=np.uint8))
+    pixels = ["--image-input", "order=BGR,mean=120,scale=0.02"]
+    run(edgecc, folder, "picture.onnx", "-o", "picture.blob", *pixels)
+    for a, b in (("picture.onnx", "picture.blob"), ("picture.blob", "picture.onnx")):
+        text = run(edgecc, folder, "diff", a, b, "--inputs", "pixels.npy", "--threshold", "90",
+                   *pixels)
+        assert "They agree" in text, text
+    run(edgecc, folder, "diff", "picture.onnx", "picture.blob", "--inputs", "pixels.npy",
+        exit_code=2)
+
+
 ONE_OUTPUT = """module "m" {{
   param @w : f32[8x{columns}] = [{weights}]
   func @main(%0: f32[2x8] "x" from "x") -> ("y") {{
@@ -117,4 +151,5 @@ def mistakes(edgecc, folder):
 
 if __name__ == "__main__":
     main([with_itself, weights_of_8_bits, scaled_channels, removed_channels, with_a_blob,
+          with_a_blob_of_other_shape, with_a_blob_that_takes_pixels,
           noise_on_zero, other_extents, mistakes])

@@ -74,9 +74,10 @@ public:
     return observation.range(method, bits, symmetric, c, percentile);
   }
 
-  // JSON. A file is hostile input.
+  // JSON. A file is hostile input. `source` names the text in diagnostics.
   Expected<void> save(const std::filesystem::path &path) const;
   static Expected<Calibration> load(const std::filesystem::path &path);
+  static Expected<Calibration> parse(std::string_view text, const std::string &source);
 
 private:
   std::map<std::string, Observation, std::less<>> observations_;

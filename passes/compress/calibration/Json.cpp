@@ -2,8 +2,10 @@
 #include "ir/DeferSignals.h"
 #include "passes/compress/calibration/Calibration.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -16,6 +18,9 @@ using nlohmann::json;
 constexpr const char *kFormat = "edgecc-calibration";
 constexpr uintmax_t kMaxFile = uintmax_t{1} << 30;
 constexpr size_t kMaxBins = size_t{1} << 20;
+constexpr double kLargest = std::numeric_limits<float>::max();
+// Bins of finite f32 values are not narrower; below it, quotients of bins overflow.
+constexpr double kNarrowestBin = 1e-60;
 
 json toJson(Range range) { return json::array({range.low, range.high}); }
 
@@ -115,11 +120,11 @@ private:
     const json &value = member(from, key);
     return value.is_string() ? value.get<std::string>() : std::string();
   }
-  double number(const json &value) {
+  double number(const json &value, double largest = kLargest) {
     double out = value.is_number() ? value.get<double>() : std::nan("");
-    if (std::isfinite(out))
+    if (std::abs(out) <= largest) // false for NaN
       return out;
-    fail("a number is missing or not finite");
+    fail("a number is missing, not finite or beyond what an f32 holds");
     return 0;
   }
   uint64_t count(const json &value) {
@@ -142,12 +147,12 @@ private:
     }
     return bytes;
   }
-  Range range(const json &value) {
+  Range range(const json &value, double largest = kLargest) {
     if (!value.is_array() || value.size() != 2) {
       fail("a range is not a pair of numbers");
       return {};
     }
-    Range out{number(value[0]), number(value[1])};
+    Range out{number(value[0], largest), number(value[1], largest)};
     if (out.low > out.high)
       fail("a range ends before it begins");
     return out;
@@ -166,11 +171,12 @@ private:
   }
   Histogram histogram(const json &value) {
     Histogram out;
-    out.range = range(member(value, "range"));
+    out.range = range(member(value, "range"), 2 * kLargest); // whole bins
     const json &counts = list(value, "counts");
-    if (counts.empty() || counts.size() > kMaxBins || !(out.range.high > out.range.low) ||
-        out.range.low > 0 || out.range.high < 0)
+    if (counts.empty() || counts.size() > kMaxBins || out.range.low > 0 || out.range.high < 0)
       fail("a histogram has no bins, too many, or does not contain zero");
+    else if (out.range.high - out.range.low < kNarrowestBin * static_cast<double>(counts.size()))
+      fail("the bins of a histogram have no width");
     for (const json &each : counts)
       out.counts.push_back(count(each));
     return out;
@@ -186,6 +192,8 @@ private:
     out.averaged = ranges(entry, "averaged");
     out.mean = numbers(entry, "mean");
     out.deviation = numbers(entry, "deviation");
+    if (std::ranges::any_of(out.deviation, [](double each) { return each < 0; }))
+      fail("a deviation is negative");
     for (const json &value : list(entry, "histograms"))
       out.histograms.push_back(histogram(value));
     size_t size = out.seen.size();
@@ -232,10 +240,17 @@ Expected<Calibration> Calibration::load(const std::filesystem::path &path) {
   if (std::filesystem::file_size(path, status) > kMaxFile || status)
     return error("the calibration table is larger than 1 GiB", path.string());
   std::ifstream in(path, std::ios::binary);
-  json root = json::parse(in, nullptr, /*allow_exceptions=*/false);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (!in)
+    return error("cannot read the calibration table", path.string());
+  return parse(text, path.string());
+}
+
+Expected<Calibration> Calibration::parse(std::string_view text, const std::string &source) {
+  json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (root.is_discarded())
-    return error("the calibration table is not JSON", path.string());
-  return Reader(path.string()).read(root);
+    return error("the calibration table is not JSON", source);
+  return Reader(source).read(root);
 }
 
 } // namespace edgecc

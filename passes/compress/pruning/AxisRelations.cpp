@@ -204,10 +204,11 @@ void AxisRelations::addSpace(const Op &op) {
     }
     unsigned outer = terms[0].loop, inner = terms[1].loop;
     int64_t groups = space.loops[outer].extent, size = space.loops[inner].extent;
-    if (countsAlone[outer])
+    if (countsAlone[outer]) {
       for (int64_t k = 0; k < size; ++k)
         link({axis, k, size}, {loops[outer], 0, 1}, groups);
-    else // the same place in every group
+      pin(loops[inner], "whole groups of " + called(op) + " come and go");
+    } else // the same place in every group
       for (int64_t g = 0; g < groups; ++g)
         link({axis, g * size, 1}, {loops[inner], 0, 1}, size);
   });

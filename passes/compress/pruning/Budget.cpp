@@ -93,6 +93,8 @@ double Budget::ratio(const Value &value) const {
 double Budget::ratio(const Op &op) const {
   if (op.parameter)
     return ratio(*op.result());
+  if (op.kind() == OpKind::ConvTranspose) // every weight meets every place of the input; an axis of
+    return ratio(*op.operand(1));         // the weights counts groups and channels of a group
   if (op.def().is(OpTrait::Contraction)) {
     double product = ratio(*op.result());
     if (auto axes = reduced_.find(&op); axes != reduced_.end())

@@ -12,8 +12,7 @@ Moments::Moments(const LinearRows &rows, const Value &sum, size_t number)
     gram.push_back(isLarge() ? MatrixD() : MatrixD::Zero(k, k));
     diagonal.push_back(isLarge() ? MatrixD::Zero(1, k) : MatrixD());
   }
-  total_ = square_ =
-      Eigen::VectorXd::Zero(sum.dims()[static_cast<size_t>(rows.outputChannelAxis())]);
+  total_ = square_ = Eigen::VectorXd::Zero(sum.dims()[rows.outputChannelAxis()]);
 }
 
 MatrixD Moments::damped(int64_t group, double ridge) const {
@@ -40,8 +39,7 @@ public:
     MatrixF block = MatrixF::Ones(static_cast<Eigen::Index>(places.size()), m.rows.columns() + 1);
     for (int64_t g = 0; g < m.rows.groups(); ++g) {
       for (size_t i = 0; i < places.size(); ++i)
-        m.rows.gather(x.data<float>().data(), places[i], g,
-                      block.row(static_cast<Eigen::Index>(i)).data());
+        m.rows.gather(x, places[i], g, block.row(static_cast<Eigen::Index>(i)).data());
       auto at = static_cast<size_t>(g);
       if (m.isLarge())
         m.diagonal[at] += block.colwise().squaredNorm().cast<double>();
@@ -52,7 +50,7 @@ public:
     std::iota(all.begin(), all.end(), int64_t{0});
     Eigen::VectorXf y(m.total_.size());
     for (int64_t place : places) {
-      m.rows.target(sum.data<float>().data(), y.size(), place, all, y.data());
+      m.rows.target(sum, place, all, y.data());
       m.total_ += y.cast<double>();
       m.square_ += y.cast<double>().cwiseAbs2();
     }

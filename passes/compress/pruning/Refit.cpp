@@ -41,10 +41,9 @@ public:
 
   // What the original computes for the sum; `kept`: its channels that are left.
   void addTarget(size_t sample, const Tensor &sum, std::span<const int64_t> kept) {
-    int64_t total = sum.dims()[static_cast<size_t>(rows_.outputChannelAxis())];
     Eigen::Index at = static_cast<Eigen::Index>(position_[sample]) * perSample_;
     for (int64_t place : choosePlaces(rows_.places(), perSample_, sample, number_))
-      rows_.target(sum.data<float>().data(), total, place, kept, sum_.row(at++).data());
+      rows_.target(sum, place, kept, sum_.row(at++).data());
   }
 
   // What the pruned network computes.
@@ -61,11 +60,11 @@ public:
     for (int64_t place : choosePlaces(rows_.places(), perSample_, sample, number_)) {
       for (size_t g = 0; g < x_.size(); ++g) {
         float *to = x_[g].row(at).data();
-        rows_.gather(x.data<float>().data(), place, static_cast<int64_t>(g), to);
+        rows_.gather(x, place, static_cast<int64_t>(g), to);
         to[rows_.columns()] = rows_.takesBias() ? 1.0f : 0.0f;
       }
       for (const Tensor &skip : skips) {
-        rows_.target(skip.data<float>().data(), sum_.cols(), place, all, row.data());
+        rows_.target(skip, place, all, row.data());
         skip_.row(at) += Eigen::Map<const Eigen::RowVectorXf>(row.data(), sum_.cols());
       }
       ++at;
@@ -250,13 +249,14 @@ public:
       if (auto rows = LinearRows::of(*op)) {
         Join join = joinOf(*rows, order);
         if (!origin.values.contains(join.sum)) { // a part of what was one layer
-          report_.skipped.push_back(nameOfLayer(*op));
+          report_.skipped.push_back(
+              {nameOfLayer(*op), "it is a part of a layer that the original computes in one"});
           continue;
         }
         joins_.push_back(std::move(join));
         layers_.push_back(*rows);
       } else if (op->def().is(OpTrait::Contraction) && constantOf(op->operand(1))) {
-        report_.skipped.push_back(nameOfLayer(*op));
+        report_.skipped.push_back({nameOfLayer(*op), LinearRows::whyNot(*op)});
       }
     }
     steps_ = stepsOf(function, layers_, joins_);
@@ -299,8 +299,7 @@ private:
     std::vector<std::vector<int64_t>> kept;
     for (auto &[number, fit] : fits) {
       wanted.push_back(origin_.values.at(fit.join().sum));
-      kept.push_back(
-          origin_.indices(*fit.join().sum, static_cast<unsigned>(fit.rows().outputChannelAxis())));
+      kept.push_back(origin_.indices(*fit.join().sum, fit.rows().outputChannelAxis()));
     }
     EDGECC_TRY(session, executor_.prepare(original_, wanted));
     for (size_t i = 0; i < samples_.size(); ++i) {

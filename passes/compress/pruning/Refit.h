@@ -20,9 +20,15 @@ struct RefitOptions {
   unsigned clampRounds = 4; // rounds of the fit behind a ReLU or clip
 };
 
+// A layer that cannot be fitted.
+struct Unfitted {
+  std::string layer;
+  std::string reason; // completes "was not refitted because ..."
+};
+
 struct RefitReport {
   size_t layers = 0;                      // that were fitted
-  std::vector<std::string> skipped;       // layers that cannot be, by name
+  std::vector<Unfitted> skipped;          // the others
   std::vector<std::string> kept;          // layers that no fit makes better on held out samples
   double errorBefore = 0, errorAfter = 0; // mean over the layers of squared error / variance
 };

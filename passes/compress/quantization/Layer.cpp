@@ -1,5 +1,6 @@
 #include "passes/compress/quantization/Layer.h"
 #include "passes/Rewrite.h"
+#include "passes/channels/LinearLayer.h"
 #include "passes/compress/quantization/Points.h"
 #include "runtime/numerics/Quantize.h"
 
@@ -171,13 +172,6 @@ std::optional<std::pair<Op *, unsigned>> addBehind(const Op &matmul, int64_t cha
   return std::nullopt;
 }
 
-Tensor asVector(const std::vector<double> &values) {
-  Tensor content(DType::F32, {static_cast<int64_t>(values.size())});
-  for (size_t i = 0; i < values.size(); ++i)
-    content.setDouble(static_cast<int64_t>(i), values[i]);
-  return content;
-}
-
 // The scales of the layer's accumulator, one for each channel, if its operands are both quantised.
 std::optional<std::vector<double>> accumulatorScales(Op &layer) {
   auto weights = quantizedWeights(layer);
@@ -247,9 +241,10 @@ std::optional<std::vector<double>> biasOf(const Op &layer) {
       (content->elements() != 1 &&
        (content->elements() != layout->channels || content->dims().back() != layout->channels)))
     return std::nullopt;
+  double beta = layer.kind() == OpKind::Gemm ? layer.real("beta") : 1;
   for (size_t c = 0; c < bias.size(); ++c) {
     auto at = content->elements() == 1 ? 0 : static_cast<int64_t>(c);
-    bias[c] = content->asDouble(at);
+    bias[c] = beta * content->asDouble(at);
     if (scale)
       bias[c] *= scale->asDouble(scale->elements() == 1 ? 0 : at);
   }
@@ -262,7 +257,7 @@ void setBias(Module &module, Op &layer, const std::vector<double> &bias) {
   if (layer.kind() == OpKind::MatMul) {
     if (auto add = addBehind(layer, layout->channels)) {
       auto [op, index] = *add;
-      op->setOperand(index, constantBefore(module, op, asVector(bias),
+      op->setOperand(index, constantBefore(module, op, vectorOf(DType::F32, bias),
                                            op->operand(index)->definingOp()->parameter->name));
       return;
     }
@@ -273,8 +268,8 @@ void setBias(Module &module, Op &layer, const std::vector<double> &bias) {
     builder.setInsertionBefore(next);
     builder.location = layer.location;
     std::vector<Use> uses = layer.result()->uses();
-    Value *sum =
-        builder.create(OpKind::Add, {layer.result(), builder.constant(asVector(bias), "bias")});
+    Value *sum = builder.create(
+        OpKind::Add, {layer.result(), builder.constant(vectorOf(DType::F32, bias), "bias")});
     sum->provenance = layer.result()->provenance;
     for (const Use &use : uses)
       use.user->setOperand(use.operand, sum);
@@ -288,12 +283,14 @@ void setBias(Module &module, Op &layer, const std::vector<double> &bias) {
   auto scales = accumulatorScales(layer);
   Value *value = scales && holds(*scales, bias)
                      ? integerBias(module, layer, bias, *scales, name)
-                     : constantBefore(module, &layer, asVector(bias), name);
+                     : constantBefore(module, &layer, vectorOf(DType::F32, bias), name);
   std::vector<Value *> operands = layer.operands();
   operands.resize(std::max<size_t>(operands.size(), 3));
   operands[2] = value;
   Op *dead = old && hasOneUser(old) ? old->definingOp() : nullptr;
   layer.setOperands(operands);
+  if (layer.kind() == OpKind::Gemm)
+    layer.set("beta", 1.0);
   if (dead)
     eraseWithDeadOperands(dead);
 }

@@ -39,7 +39,7 @@ std::string whyNot(Op &op, const QuantizedWeights &weights) {
   if (!op.operand(0)->type.isStatic())
     return "the extents of its input are known at run time only";
   if (!PatchGeometry::of(op))
-    return "it is a Gemm whose alpha or beta is not 1 or a MatMul with a batch of weights";
+    return "it is a Gemm whose alpha is not 1 or a MatMul with a batch of weights";
   if (!biasOf(op))
     return "its bias is not constant";
   return {};

@@ -3,11 +3,11 @@
 #pragma once
 
 #include "passes/Pass.h"
+#include "passes/channels/PatchGeometry.h"
 #include "passes/compress/Compression.h"
 #include "passes/compress/quantization/Layer.h"
 #include "passes/compress/rounding/FloatReference.h"
 #include "passes/compress/rounding/LayerReplay.h"
-#include "passes/compress/rounding/Patches.h"
 #include "passes/compress/rounding/Reconstruction.h"
 
 namespace edgecc {

@@ -1,5 +1,5 @@
 // Samples from folders, files and noise, and what is said of wrong ones.
-#include "driver/CalibrationData.h"
+#include "driver/data/Labels.h"
 #include "frontend/io/MappedFile.h"
 #include "frontend/io/Npy.h"
 #include "frontend/io/TensorPb.h"

@@ -21,6 +21,16 @@ inline std::string convolution(const std::string &result, const std::string &x,
          "\" loc \"" + result.substr(1) + "\"\n";
 }
 
+// The same with a kernel of 3 x 3, transposed.
+inline std::string transposedConvolution(const std::string &result, const std::string &x,
+                                         const std::string &w, const std::string &type,
+                                         int64_t group) {
+  return result + " = ConvTranspose(" + x + ", " + w +
+         ") {dilations = [1, 1], group = " + std::to_string(group) +
+         ", output_padding = [0, 0], pads = [1, 1, 1, 1], strides = [1, 1]} : " + type +
+         " from \"" + result.substr(1) + "\" loc \"" + result.substr(1) + "\"\n";
+}
+
 inline std::string parameters(const std::vector<std::pair<std::string, std::string>> &all) {
   std::string text;
   for (const auto &[name, type] : all)
@@ -94,6 +104,15 @@ inline std::vector<PruningModel> pruningModels() {
                     "%y"});
   models.push_back({"grouped", in, with({{"w1", "f32[8x4x3x3]"}}),
                     first + convolution("%b", "%a", "%w1", 3, eight, 2) + last("%b"), "%y"});
+  // Each channel of %a becomes two, and each pair of channels one: whole groups come and go.
+  models.push_back(
+      {"multiplied-transposed", in, with({{"w1", "f32[8x2x3x3]"}}, "f32[5x16x1x1]"),
+       first + transposedConvolution("%b", "%a", "%w1", "f32[1x16x6x6]", 8) + last("%b"), "%y"});
+  models.push_back({"paired", in, with({{"w1", "f32[4x2x3x3]"}}, "f32[5x4x1x1]"),
+                    first + convolution("%b", "%a", "%w1", 3, "f32[1x4x6x6]", 4) + last("%b"),
+                    "%y"});
+  models.push_back({"grouped-transposed", in, with({{"w1", "f32[8x4x3x3]"}}),
+                    first + transposedConvolution("%b", "%a", "%w1", eight, 2) + last("%b"), "%y"});
   models.push_back({"flatten",
                     in,
                     {{"w0", "f32[8x3x3x3]"}, {"w9", "f32[288x5]"}},

@@ -198,6 +198,19 @@ TEST_F(CalibrateTest, TablesComeBackAsTheyWere) {
   }
 }
 
+// The bins of a histogram end on a power of two, which may be beyond the largest f32.
+TEST_F(CalibrateTest, TablesHoldTheLargestValues) {
+  for (Tensor &sample : samples_)
+    for (int64_t i = 0; i < sample.elements(); ++i)
+      sample.setDouble(i, i % 2 ? 3.4e37 : 0);
+  std::string file = (folder_ / "large.json").string();
+  auto saved = run("method=mse,save=" + file);
+  ASSERT_TRUE(saved) << str(saved.error());
+  auto loaded = Calibration::load(file);
+  ASSERT_TRUE(loaded) << str(loaded.error());
+  EXPECT_EQ(loaded->observations(), saved->observations());
+}
+
 TEST_F(CalibrateTest, NamesTheValueThatIsNotFinite) {
   samples_[3].mutableData<float>()[4] = 1e38F; // times a weight, summed
   for (int64_t i = 0; i < 60; ++i)
@@ -248,6 +261,14 @@ TEST_F(CalibrateTest, ReadsHostileTables) {
   EXPECT_THAT(with("\"seen\":[", "\"seen\":[[1,0],"), HasSubstr("ends before it begins"));
   EXPECT_THAT(with("\"seen\":[", "\"seen\":[[0,1],"), HasSubstr("lists have different lengths"));
   EXPECT_THAT(with("\"mean\":[", "\"mean\":[1e999,"), HasSubstr("table.json"));
+  EXPECT_THAT(with("\"mean\":[", "\"mean\":[1e39,"), HasSubstr("beyond what an f32 holds"));
+  EXPECT_THAT(with("\"mean\":[", "\"mean\":[NaN,"), HasSubstr("not JSON"));
+  EXPECT_THAT(with("\"mean\":[", "\"mean\":[null,"), HasSubstr("missing"));
+  EXPECT_THAT(with("\"deviation\":[", "\"deviation\":[-1,"), HasSubstr("deviation is negative"));
+  EXPECT_THAT(with("\"seen\":[", "\"seen\":[[-1e308,1e308],"),
+              HasSubstr("beyond what an f32 holds"));
+  EXPECT_THAT(with("\"histograms\":[", "\"histograms\":[{\"range\":[0,1e-300],\"counts\":[1]},"),
+              HasSubstr("no width"));
   EXPECT_THAT(with("\"counts\":[", "\"counts\":[\"1\","), HasSubstr("count"));
   EXPECT_THAT(with("\"values\":[", "\"values\":[3,"), HasSubstr("missing"));
   EXPECT_THAT(loadFailure("[[[["), HasSubstr("not JSON"));

@@ -39,6 +39,19 @@ private:
   size_t size_;
 };
 
+std::unique_ptr<Module> parseAndFill(const PruningModel &model) {
+  auto module = parse(model.text());
+  EXPECT_TRUE(module) << str(module.error());
+  randomizeParameters(**module, 7);
+  for (const auto &parameter : (*module)->parameters()) { // about the size that training gives
+    double inputs =
+        static_cast<double>(parameter->content.elements() / parameter->content.dims()[0]);
+    for (int64_t i = 0; i < parameter->content.elements(); ++i)
+      parameter->content.setDouble(i, parameter->content.asDouble(i) * std::sqrt(3 / inputs));
+  }
+  return std::move(*module);
+}
+
 // A stem, two residual blocks with 16 channels inside each, and a layer for the output.
 std::unique_ptr<Module> residualNetwork() {
   const std::string eight = "f32[1x8x6x6]", sixteen = "f32[1x16x6x6]";
@@ -55,25 +68,20 @@ std::unique_ptr<Module> residualNetwork() {
   }
   weights.emplace_back("w9", "f32[5x8x1x1]");
   body += convolution("%y", "%r2", "%w9", 1, "f32[1x5x6x6]");
-  auto module = parse(PruningModel{"net", "f32[1x3x6x6]", weights, body, "%y"}.text());
-  EXPECT_TRUE(module) << str(module.error());
-  randomizeParameters(**module, 7);
-  for (const auto &parameter : (*module)->parameters()) { // about the size that training gives
-    double inputs =
-        static_cast<double>(parameter->content.elements() / parameter->content.dims()[0]);
-    for (int64_t i = 0; i < parameter->content.elements(); ++i)
-      parameter->content.setDouble(i, parameter->content.asDouble(i) * std::sqrt(3 / inputs));
-  }
-  return std::move(*module);
+  return parseAndFill({"net", "f32[1x3x6x6]", weights, body, "%y"});
 }
 
 struct Outcome {
-  std::unique_ptr<Module> module = residualNetwork();
+  std::unique_ptr<Module> module;
   Compression compression;
   Statistics statistics;
   Expected<void> result;
 
-  explicit Outcome(const std::string &call, bool hasData = true, size_t samples = 48) {
+  explicit Outcome(const std::string &call, bool hasData = true, size_t samples = 48)
+      : Outcome(call, residualNetwork(), hasData, samples) {}
+  Outcome(const std::string &call, std::unique_ptr<Module> of, bool hasData = true,
+          size_t samples = 48)
+      : module(std::move(of)) {
     Registry registry;
     registerBuiltinPasses(registry);
     auto passes = registry.parse(call);
@@ -196,6 +204,29 @@ TEST(Prune, NotesWhatItDid) {
   EXPECT_THAT(text, HasSubstr("y: Its channels cannot be pruned because it reaches an input or "
                               "output of the model."));
   EXPECT_THAT(text, HasSubstr(" channels were pruned."));
+}
+
+// Weights that two layers share have no least-squares fit for one of them.
+TEST(Prune, NotesWhichLayersWereNotRefitted) {
+  const std::string eight = "f32[1x8x6x6]";
+  Outcome outcome(
+      "prune{target=macs:0.2,align=1}",
+      parseAndFill(PruningModel{
+          "shared",
+          "f32[1x3x6x6]",
+          {{"w0", "f32[8x3x3x3]"}, {"u", "f32[8x8x1x1]"}, {"w9", "f32[5x8x1x1]"}},
+          convolution("%a", "%x", "%w0", 3, eight) + convolution("%b", "%a", "%u", 1, eight) +
+              convolution("%c", "%b", "%u", 1, eight) +
+              convolution("%y", "%c", "%w9", 1, "f32[1x5x6x6]"),
+          "%y"}));
+  ASSERT_TRUE(outcome.result) << str(outcome.result.error());
+  std::string text;
+  for (const Note &note : outcome.compression.notes)
+    text += note.layer + ": " + note.text + "\n";
+  for (const char *layer : {"b", "c"})
+    EXPECT_THAT(text, HasSubstr(std::string(layer) +
+                                ": It was not refitted because its weights are used elsewhere"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("a: It was not refitted")));
 }
 
 TEST(Prune, SaysWhatItCannotDo) {

@@ -53,6 +53,10 @@ TEST(DependencyGroups, FollowChannelsThroughTheGraph) {
   EXPECT_THAT(summary("depthwise"), ElementsAre("a: 8 w0.0x1 w1.0x1 w9.1x1"));
   EXPECT_THAT(summary("multiplied"), ElementsAre("a: 8 w0.0x1 w1.0x2 w9.1x2"));
   EXPECT_THAT(summary("grouped"), ElementsAre("a: 4 w0.0x2 w1.1x1", "b: 4 w1.0x2 w9.1x2"));
+  EXPECT_THAT(summary("multiplied-transposed"), ElementsAre("a: 8 w0.0x1 w1.0x1 w9.1x2"));
+  EXPECT_THAT(summary("paired"), ElementsAre("a: 4 w0.0x2 w1.0x1 w9.1x1"));
+  EXPECT_THAT(summary("grouped-transposed"),
+              ElementsAre("a: 4 w0.0x2 w1.0x2", "b: 4 w1.1x1 w9.1x2"));
   EXPECT_THAT(summary("flatten"), ElementsAre("a: 8 w0.0x1 w9.0x36"));
   EXPECT_THAT(summary("squeeze-excite"),
               ElementsAre("a: 8 w0.0x1 w1.1x1 w2.0x1 w9.1x1", "b: 4 w1.0x1 w2.1x1"));

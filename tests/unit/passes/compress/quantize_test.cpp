@@ -283,6 +283,26 @@ TEST(Quantize, TakesThePrecisionOfEachLayerFromTheTable) {
   EXPECT_EQ(types["behind"], std::pair(DType::I8, DType::F32));
 }
 
+// No scale or score can be computed from such weights.
+TEST(Quantize, RefusesWeightsThatAreNotFinite) {
+  for (float bad : {NAN, INFINITY})
+    for (const char *passes :
+         {"calibrate", "quantize", "quantize{activations=f32}",
+          "quantize{weights=i4,activations=f32}", "quantize{activations=dynamic}",
+          "choose-precision", "prune{criterion=l2}", "sparsify{ratio=0.5,refit=false}"}) {
+      auto module = parse(kThree, "three");
+      ASSERT_TRUE(module);
+      (*module)->parameters()[0]->content.mutableData<float>()[2] = bad;
+      RandomData data({1, 2, 4, 4});
+      Runner runner(&data);
+      auto done = runner.run(**module, passes, &runner.reference);
+      ASSERT_FALSE(done) << passes;
+      EXPECT_THAT(str(done.error()), HasSubstr("Conv has NaN or infinite weights")) << passes;
+      for (const char *layer : {"first", "slow", "last", "behind"}) // they share the weights
+        EXPECT_THAT(str(done.error()), HasSubstr(layer)) << passes;
+    }
+}
+
 // A trained network on its test inputs.
 TEST(Quantize, KeepsATrainedNetworkClose) {
   EDGECC_NEED_SHARED(sharedDir() / "models" / "mlperf_resnet8_fp32");

@@ -1,7 +1,7 @@
 // The numbers behind the passes `adaround` and `power-of-two`.
 #include "backends/reference/ReferenceExecutor.h"
 #include "ir/Builder.h"
-#include "passes/compress/rounding/Patches.h"
+#include "passes/channels/PatchGeometry.h"
 #include "passes/compress/rounding/PowersOfTwo.h"
 #include "passes/compress/rounding/SoftRounding.h"
 #include "tests/unit/passes/compress/RandomNetwork.h"

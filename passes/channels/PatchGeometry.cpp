@@ -1,4 +1,4 @@
-#include "passes/compress/rounding/Patches.h"
+#include "passes/channels/PatchGeometry.h"
 
 #include <algorithm>
 #include <array>
@@ -28,7 +28,7 @@ std::optional<PatchGeometry> PatchGeometry::of(const Op &op) {
     return g;
   }
   case OpKind::Gemm:
-    if (op.real("alpha") != 1 || (op.operand(2) && op.real("beta") != 1))
+    if (op.real("alpha") != 1)
       return std::nullopt;
     g.transposedInput_ = op.flag("transA");
     g.transposedWeights_ = op.flag("transB");
@@ -65,10 +65,10 @@ int64_t PatchGeometry::positions(const Dims &result) const {
 }
 
 void PatchGeometry::gatherPatch(const Tensor &x, const Dims &result, int64_t position,
-                                float *patch) const {
+                                int64_t group, int64_t count, float *patch) const {
   assert(x.dtype() == DType::F32);
   if (form_ != Form::Product)
-    return gatherWindow(x, result, position, patch);
+    return gatherWindow(x, result, position, group, count, patch);
   const float *in = x.data<float>().data();
   int64_t stride = transposedInput_ ? x.dims()[1] : 1;
   const float *first = transposedInput_ ? in + position : in + position * cols_;
@@ -77,7 +77,7 @@ void PatchGeometry::gatherPatch(const Tensor &x, const Dims &result, int64_t pos
 }
 
 void PatchGeometry::gatherWindow(const Tensor &x, const Dims &result, int64_t position,
-                                 float *patch) const {
+                                 int64_t group, int64_t count, float *patch) const {
   size_t rank = kernel_.size();
   const Dims &in = x.dims();
   std::array<int64_t, kMaxRank> at{}; // of the position along each spatial axis
@@ -89,8 +89,8 @@ void PatchGeometry::gatherWindow(const Tensor &x, const Dims &result, int64_t po
   int64_t plane = 1;
   for (size_t d = 0; d < rank; ++d)
     plane *= in[d + 2];
-  const float *image = x.data<float>().data() + rest * in[1] * plane;
-  int64_t channels = groups_ * (cols_ / taps_);
+  int64_t perGroup = cols_ / taps_, channels = count * perGroup;
+  const float *image = x.data<float>().data() + (rest * in[1] + group * perGroup) * plane;
 
   for (int64_t tap = 0; tap < taps_; ++tap) {
     int64_t offset = 0, left = tap, scale = 1;

@@ -14,12 +14,13 @@ namespace edgecc {
 // without the bias. Reads attributes and the shape of operand 1 when it is made; keeps no pointer.
 class PatchGeometry {
 public:
-  // None for other ops, and for a Gemm whose alpha or beta is not 1.
+  // None for other ops, and for a Gemm whose alpha is not 1.
   static std::optional<PatchGeometry> of(const Op &op);
 
   int64_t groups() const { return groups_; }
   int64_t rows() const { return rows_; } // output channels of a group
   int64_t cols() const { return cols_; } // weights of an output channel
+  int64_t taps() const { return taps_; } // of them, those in a row that read one input channel
 
   // In the row-major weight tensor.
   int64_t weightIndex(int64_t group, int64_t row, int64_t col) const;
@@ -29,7 +30,12 @@ public:
 
   // The patch of every group that `position` of the result sees: groups * cols floats. `x` is the
   // layer's f32 input, `result` the extents of its result.
-  void gatherPatch(const Tensor &x, const Dims &result, int64_t position, float *patch) const;
+  void gatherPatch(const Tensor &x, const Dims &result, int64_t position, float *patch) const {
+    gatherPatch(x, result, position, 0, groups_, patch);
+  }
+  // That of `count` groups from `group` on: count * cols floats.
+  void gatherPatch(const Tensor &x, const Dims &result, int64_t position, int64_t group,
+                   int64_t count, float *patch) const;
 
   // All channels of an f32 result at `position`: groups * rows floats.
   void gatherResult(const Tensor &y, int64_t position, float *channels) const;
@@ -39,7 +45,8 @@ public:
 
 private:
   enum class Form : uint8_t { Window, TransposedWindow, Product };
-  void gatherWindow(const Tensor &x, const Dims &result, int64_t position, float *patch) const;
+  void gatherWindow(const Tensor &x, const Dims &result, int64_t position, int64_t group,
+                    int64_t count, float *patch) const;
 
   Form form_ = Form::Product;
   int64_t groups_ = 1, rows_ = 0, cols_ = 0;
