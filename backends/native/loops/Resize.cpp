@@ -1,8 +1,8 @@
 // Resize: a weighted sum over taps whose operand indices and weights are tables, computed at
 // compile time. The taps are reduced loops; nearest is a copy through the tables.
 #include "backends/native/elementwise/Numeric.h"
-#include "backends/native/loops/Resample.h"
 #include "backends/native/loops/Rows.h"
+#include "ir/Resample.h"
 
 #include <algorithm>
 
@@ -118,8 +118,12 @@ Expected<void> planResize(const Op &op, const Op &anchor, PlanContext &context) 
     operand.indirections.push_back({kernel.addTable(axes[i].indices), DType::I64, tableStrides, 0,
                                     x.dims()[i], strides[i], true});
     if (tapLoop[i])
-      views.weights.push_back(
-          nest.addView({kernel.addTable(axes[i].weights), DType::F32, tableStrides, 0, {}}));
+      views.weights.push_back(nest.addView(
+          {kernel.addTable(std::vector<float>(axes[i].weights.begin(), axes[i].weights.end())),
+           DType::F32,
+           tableStrides,
+           0,
+           {}}));
     if (std::ranges::find(axes[i].outside, 1) != axes[i].outside.end()) {
       Dims flags(loops, 0);
       flags[i] = 1;

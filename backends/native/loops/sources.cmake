@@ -14,7 +14,6 @@ list(APPEND NATIVE_SOURCES
   loops/Pooling.cpp
   loops/Positional.cpp
   loops/Reduction.cpp
-  loops/Resample.cpp
   loops/Resize.cpp
   loops/Rows.cpp
   loops/Scatter.cpp

@@ -3,13 +3,13 @@
 
 #include "ir/Op.h"
 
-namespace edgecc::native {
+namespace edgecc {
 
 // For result index i and tap t along one axis: operand index and weight at [i * taps + t].
 struct AxisTaps {
   int64_t taps = 1;
   std::vector<int64_t> indices;
-  std::vector<float> weights;
+  std::vector<double> weights;
   std::vector<uint8_t> outside; // result indices whose coordinate lies outside the operand
   bool isIdentity = false;      // index i, weight 1
   bool isNearest = false;       // all weights are 1
@@ -18,4 +18,4 @@ struct AxisTaps {
 // ONNX Resize-19 along axis `axis` of `op`.
 AxisTaps resizeTaps(const Op &op, size_t axis);
 
-} // namespace edgecc::native
+} // namespace edgecc

@@ -1,9 +1,9 @@
-#include "backends/native/loops/Resample.h"
+#include "ir/Resample.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace edgecc::native {
+namespace edgecc {
 
 namespace {
 
@@ -129,9 +129,9 @@ AxisTaps resizeTaps(const Op &op, size_t axis) {
     }
     bool normalise = (r.excludeOutside || stretch != 1.0) && sum != 0;
     for (double weight : weights)
-      taps.weights.push_back(static_cast<float>(normalise ? weight / sum : weight));
+      taps.weights.push_back(normalise ? weight / sum : weight);
   }
   return taps;
 }
 
-} // namespace edgecc::native
+} // namespace edgecc
