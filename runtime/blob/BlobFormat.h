@@ -33,8 +33,9 @@ enum class SectionKind : uint32_t {
   Metadata = 1,
   Code = 2,
   Weights = 3,
-  Signature = 4,     // reserved
-  DeviceProgram = 5, // reserved
+  Signature = 4, // reserved
+  DeviceProgram = 5,
+  HostPart = 6, // a blob: what a device program leaves to the host
 };
 
 struct FileHeader {

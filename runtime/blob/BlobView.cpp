@@ -50,7 +50,7 @@ ParseResult checkSections(const FileHeader &header, const SectionEntry *sections
     if (section.flags != 0 || section.reserved != 0)
       return malformed("a reserved field of the section table is not zero");
     if (section.kind < uint32_t(SectionKind::Metadata) ||
-        section.kind > uint32_t(SectionKind::DeviceProgram))
+        section.kind > uint32_t(SectionKind::HostPart))
       return malformed("a section has an unknown kind");
     if ((section.kind == uint32_t(SectionKind::Metadata)) != (i == 0))
       return malformed("the first section, and no other, must be the metadata");
@@ -149,6 +149,20 @@ ParseResult checkVariant(const FileHeader &header, const SectionEntry *sections,
       if (layer->kind() > LayerKind::MAX)
         return malformed("a layer has an unknown kind");
   return checkCode(variant, sections[variant.code_section()].size);
+}
+
+ParseResult checkDevice(const FileHeader &header, const SectionEntry *sections,
+                        const DeviceProgram &device) {
+  if (!isSection(header, sections, device.program_section(), SectionKind::DeviceProgram) ||
+      !isSection(header, sections, device.weights_section(), SectionKind::Weights))
+    return malformed("the device program refers to a section that does not exist");
+  if (device.host_sections())
+    for (uint32_t section : *device.host_sections())
+      if (!isSection(header, sections, section, SectionKind::HostPart))
+        return malformed("a host part refers to a section that does not exist");
+  if (!(device.latency_ms() >= 0) || !(device.fps() >= 0))
+    return malformed("the device program has an impossible latency or frame rate");
+  return {};
 }
 
 } // namespace
@@ -264,8 +278,13 @@ ParseResult BlobView::parse(const uint8_t *data, size_t available, uint64_t file
     result = checkTensors(metadata->outputs());
   if (!result.ok())
     return result;
-  if (!metadata->variants() || metadata->variants()->size() == 0)
-    return malformed("the blob holds no code");
+  if (!metadata->variants() || (metadata->variants()->size() == 0) == !metadata->device())
+    return malformed("the blob holds neither code nor a device program, or both");
+  if (metadata->device()) {
+    result = checkDevice(*header, sections, *metadata->device());
+    if (!result.ok())
+      return result;
+  }
   for (const Variant *variant : *metadata->variants()) {
     result = checkVariant(*header, sections, *variant);
     if (!result.ok())

@@ -108,6 +108,21 @@ uint32_t placeSection(std::vector<Section> &sections, SectionKind kind, std::str
   return uint32_t(sections.size() - 1);
 }
 
+Offset<DeviceProgram> writeDevice(FlatBufferBuilder &builder, const DeviceContents &device,
+                                  std::vector<Section> &sections) {
+  uint32_t program = placeSection(sections, SectionKind::DeviceProgram, device.program);
+  uint32_t weights = placeSection(sections, SectionKind::Weights, device.weights);
+  std::vector<uint32_t> hostParts;
+  for (std::string_view part : device.hostParts)
+    hostParts.push_back(placeSection(sections, SectionKind::HostPart, part));
+  auto name = builder.CreateString(device.device);
+  auto hostVector = writeVector(builder, hostParts);
+  auto bottleneck = writeText(builder, device.bottleneck);
+  auto resources = writeText(builder, device.resources);
+  return CreateDeviceProgram(builder, name, program, weights, hostVector, device.latencyMs,
+                             device.fps, bottleneck, resources);
+}
+
 uint64_t alignTo(uint64_t value, uint64_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
 }
@@ -136,6 +151,9 @@ void layOut(const BlobContents &contents, Layout &layout) {
     variants.push_back(writeVariant(builder, variant, code, weights));
   }
   auto variantVector = builder.CreateVector(variants);
+  Offset<DeviceProgram> device = 0;
+  if (contents.device)
+    device = writeDevice(builder, *contents.device, sections);
   Offsets<Note> notes;
   for (const auto &[key, value] : contents.notes) {
     auto keyText = builder.CreateString(key);
@@ -143,9 +161,9 @@ void layOut(const BlobContents &contents, Layout &layout) {
   }
   auto noteVector =
       notes.empty() ? Offset<flatbuffers::Vector<Offset<Note>>>(0) : builder.CreateVector(notes);
-  builder.Finish(
-      CreateMetadata(builder, modelName, producer, inputs, outputs, variantVector, noteVector),
-      MetadataIdentifier());
+  builder.Finish(CreateMetadata(builder, modelName, producer, inputs, outputs, variantVector,
+                                noteVector, device),
+                 MetadataIdentifier());
   sections[0].bytes = {reinterpret_cast<const char *>(builder.GetBufferPointer()),
                        builder.GetSize()};
 

@@ -8,6 +8,7 @@
 #include "runtime/blob/metadata_generated.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -83,6 +84,16 @@ struct VariantContents {
   std::string_view weights;
 };
 
+/// A program for a simulated chip. Borrowed until the blob is written.
+struct DeviceContents {
+  std::string device;
+  std::string_view program; // written by emulator::writeProgram
+  std::string_view weights;
+  std::vector<std::string_view> hostParts; // blobs
+  double latencyMs = 0, fps = 0;
+  std::string bottleneck, resources;
+};
+
 struct BlobContents {
   std::string modelName;
   std::string producer;
@@ -90,6 +101,7 @@ struct BlobContents {
   std::vector<TensorContents> outputs;
   std::vector<VariantContents> variants; // in order of preference, most demanding first
   std::vector<std::pair<std::string, std::string>> notes;
+  std::optional<DeviceContents> device; // in place of variants
 };
 
 /// The blob's bytes. The contents must satisfy what BlobView::parse checks: a violation is a bug of

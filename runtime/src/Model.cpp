@@ -90,6 +90,11 @@ const char *firstMissingFeature(const Variant &variant) {
 }
 
 edgecc_status chooseVariant(edgecc_model &model, edgecc_error *error) {
+  if (model.view.metadata().device())
+    return fail(error, EDGECC_ERROR_WRONG_TARGET,
+                "the blob is a program for the device '%s': the emulator runs it (edgecc run, or "
+                "the library edgecc_emulator)",
+                model.view.metadata().device()->device()->c_str());
   const Variant *sameArch = nullptr;
   for (uint32_t i = 0; i < model.view.variantCount(); ++i) {
     const Variant &variant = model.view.variant(i);
