@@ -3,6 +3,8 @@
 
 #include "bench/zoo/Layers.h"
 
+#include <functional>
+
 namespace edgecc::zoo {
 
 // --- ResNet.cpp ---
@@ -51,6 +53,9 @@ struct Csp {
 Value *c3(Net &net, Value *x, const Csp &csp);
 // The same with two convolutions, where every inner block's result goes to the end (YOLOv8).
 Value *c2f(Net &net, Value *x, const Csp &csp);
+// The general form: two parts of `inner` channels, then `repeats` of `block`, each on the last.
+Value *c2fOf(Net &net, Value *x, int64_t channels, int64_t inner, int repeats,
+             const std::function<Value *(Value *)> &block);
 
 // Spatial pyramid pooling with windows 5, 9 and 13: side by side, or in sequence.
 Value *spp(Net &net, Value *x, int64_t channels, Act act);

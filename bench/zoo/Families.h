@@ -17,6 +17,17 @@ std::vector<Topology> yolo3s();
 std::vector<Topology> yolo5s();
 std::vector<Topology> yolo6s();
 std::vector<Topology> yolo8s();
+std::vector<Topology> yolo10s();
+std::vector<Topology> yolo11s();
 std::vector<Topology> yoloXs();
+std::vector<Topology> hardNets();
+std::vector<Topology> vits();
+std::vector<Topology> swins();
+std::vector<Topology> resNets3D();
+std::vector<Topology> searchedNets();
+std::vector<Topology> denseNets();
+std::vector<Topology> googLeNets();
+std::vector<Topology> vggs();
+std::vector<Topology> shuffleNets();
 
 } // namespace edgecc::zoo

@@ -82,6 +82,10 @@ Value *Net::weight(Dims dims, std::string_view name) {
   return builder_.parameter(parameter);
 }
 
+Value *Net::table(Dims dims, std::string_view name) {
+  return builder_.constant(lazyZeros(std::move(dims)), name);
+}
+
 Value *Net::constantOf(double value) {
   Value *&constant = constants_[value];
   if (!constant)
@@ -240,8 +244,11 @@ Value *Net::layerNorm(Value *x, double epsilon) {
                 {{"axis", rankOf(x) - 1}, {"epsilon", epsilon}});
 }
 
-Value *Net::localResponseNorm(Value *x, int64_t size) {
-  return create(OpKind::LRN, {x}, {{"size", size}});
+Value *Net::batchNorm(Value *x) {
+  Dims each{channelsOf(x)};
+  Value *scale = weight(each, "scale"), *bias = weight(each, "bias");
+  Value *mean = table(each, "mean"), *variance = table(each, "variance");
+  return create(OpKind::BatchNormalization, {x, scale, bias, mean, variance});
 }
 
 Value *Net::softmax(Value *x, int64_t axis) {

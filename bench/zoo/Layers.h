@@ -65,11 +65,14 @@ public:
 
   // --- normalisation ---
   Value *layerNorm(Value *x, double epsilon = 1e-6); // over the last axis
-  Value *localResponseNorm(Value *x, int64_t size);
+  // Where it cannot be folded into the convolution before it.
+  Value *batchNorm(Value *x);
   Value *softmax(Value *x, int64_t axis);
 
   // --- matrices ---
   Value *matmul(Value *a, Value *b);
+  // A constant tensor that training does not change, such as a mask.
+  Value *table(Dims dims, std::string_view name);
   // A constant tensor of weights.
   Value *weight(Dims dims, std::string_view name);
 

@@ -59,9 +59,9 @@ int check(const std::string &path) {
     auto parameters = row.number("params_m"), ops = row.number("ops_g");
     fmt::print("{:<36} {:>8.2f} {:>8} {:>6} {:>8.2f} {:>8} {:>6}  {}{}{}\n", row.text("model"),
                size.megaParameters(), figure(parameters),
-               percent(size.megaParameters(), parameters), size.gigaOps(), figure(ops),
-               percent(size.gigaOps(), ops), topology->name, topology->note.empty() ? "" : ": ",
-               topology->note);
+               percent(size.megaParameters(), parameters), size.gigaOpsWithZeros(), figure(ops),
+               percent(size.gigaOpsWithZeros(), ops), topology->name,
+               topology->note.empty() ? "" : ": ", topology->note);
   }
   return 0;
 }

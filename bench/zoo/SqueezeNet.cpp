@@ -10,11 +10,13 @@ static Value *fire(Net &net, Value *x, int64_t squeeze, int64_t expand) {
                      net.conv(x, expand, {.kernel = 3, .act = Act::Relu})});
 }
 
-static std::unique_ptr<Module> squeezeNet() {
-  Net net("squeezenet1_1");
+// `pad`: of the first layer and of the pooling; 0 with a last window that reaches beyond the image,
+// or 1, which keeps the extents even.
+static std::unique_ptr<Module> squeezeNet(const char *name, int64_t pad) {
+  Net net(name);
   Value *x = net.conv(net.input({1, 3, 224, 224}), 64,
-                      {.kernel = 3, .stride = 2, .act = Act::Relu, .pad = 0});
-  auto pool = [&] { x = net.maxPool(x, 3, 2, 0, /*ceil=*/true); };
+                      {.kernel = 3, .stride = 2, .act = Act::Relu, .pad = pad});
+  auto pool = [&] { x = net.maxPool(x, 3, 2, pad, /*ceil=*/pad == 0); };
   auto fires = [&](int64_t squeeze, int repeats) {
     for (int i = 0; i < repeats; ++i)
       x = fire(net, x, squeeze, 4 * squeeze);
@@ -34,8 +36,13 @@ static std::unique_ptr<Module> squeezeNet() {
 std::vector<Topology> squeezeNets() {
   return {{"squeezenet1_1",
            "SqueezeNet",
-           {{"Myriad X", "squeezenet"}, {"Hailo-8", "squeezenet_v1.1"}},
-           squeezeNet}};
+           {{"Myriad X", "squeezenet"}},
+           [] { return squeezeNet("squeezenet1_1", 0); }},
+          {"squeezenet_v1.1",
+           "SqueezeNet",
+           {{"Hailo-8", "squeezenet_v1.1"}},
+           [] { return squeezeNet("squeezenet_v1.1", 1); },
+           "padded: the row's operations are those of stages of 56, 28 and 14 pixels"}};
 }
 
 } // namespace edgecc::zoo

@@ -14,6 +14,14 @@ Value *boxHead(Net &net, Value *x, int64_t inner, int64_t outputs) {
   return net.conv(x, outputs);
 }
 
+Value *separableHead(Net &net, Value *x, int64_t inner, int64_t outputs) {
+  for (int i = 0; i < 2; ++i) {
+    x = net.depthwise(x, {.kernel = 3, .act = Act::Silu});
+    x = net.conv(x, inner, {.act = Act::Silu});
+  }
+  return net.conv(x, outputs);
+}
+
 void cameraOutput(Net &net, Value *boxes, Value *scores) {
   int64_t h = heightOf(boxes), w = widthOf(boxes);
   Value *bins = net.transpose(net.reshape(boxes, {1, 4, kBoxBins, h * w}), {0, 2, 1, 3});

@@ -13,6 +13,8 @@ inline constexpr int64_t kBoxValues = 4 * kBoxBins;
 int64_t boxHeadChannels(const Value *finest);
 // Two 3x3 layers of `inner` channels and a linear 1x1 one of `outputs`.
 Value *boxHead(Net &net, Value *x, int64_t inner, int64_t outputs);
+// The same for classes, with depthwise 3x3 layers (YOLOv10, YOLO11).
+Value *separableHead(Net &net, Value *x, int64_t inner, int64_t outputs);
 // Boxes as distances, the best score and all scores in one output of 85 channels.
 void cameraOutput(Net &net, Value *boxes, Value *scores);
 

@@ -28,12 +28,19 @@ Value *c3(Net &net, Value *x, const Csp &csp) {
   return net.conv(net.concat({left, right}), csp.channels, {.act = csp.act});
 }
 
+Value *c2fOf(Net &net, Value *x, int64_t channels, int64_t inner, int repeats,
+             const std::function<Value *(Value *)> &block) {
+  std::vector<Value *> parts = net.split(net.conv(x, 2 * inner, {.act = Act::Silu}), 2);
+  for (int i = 0; i < repeats; ++i)
+    parts.push_back(block(parts.back()));
+  return net.conv(net.concat(parts), channels, {.act = Act::Silu});
+}
+
 Value *c2f(Net &net, Value *x, const Csp &csp) {
   int64_t inner = csp.channels / 2;
-  std::vector<Value *> parts = net.split(net.conv(x, 2 * inner, {.act = csp.act}), 2);
-  for (int i = 0; i < csp.repeats; ++i)
-    parts.push_back(residualPair(net, parts.back(), {inner, inner, 3, csp.shortcut, csp.act}));
-  return net.conv(net.concat(parts), csp.channels, {.act = csp.act});
+  return c2fOf(net, x, csp.channels, inner, csp.repeats, [&](Value *part) {
+    return residualPair(net, part, {inner, inner, 3, csp.shortcut, csp.act});
+  });
 }
 
 Value *spp(Net &net, Value *x, int64_t channels, Act act) {

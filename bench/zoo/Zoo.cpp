@@ -11,8 +11,10 @@ namespace edgecc::zoo {
 const std::vector<Topology> &topologies() {
   static const std::vector<Topology> all = [] {
     std::vector<Topology> list;
-    for (auto *family : {resNets, mobileNets, regNets, repVggs, squeezeNets, deepLabs, ssds,
-                         centerNets, yolo3s, yolo5s, yolo6s, yolo8s, yoloXs})
+    for (auto *family : {resNets,   mobileNets,   regNets,   repVggs,    squeezeNets, deepLabs,
+                         ssds,      centerNets,   yolo3s,    yolo5s,     yolo6s,      yolo8s,
+                         yolo10s,   yolo11s,      yoloXs,    hardNets,   vits,        swins,
+                         resNets3D, searchedNets, denseNets, googLeNets, vggs,        shuffleNets})
       std::ranges::move(family(), std::back_inserter(list));
     return list;
   }();
@@ -42,7 +44,15 @@ Size sizeOf(const Module &module) {
     if (parameter->trainable)
       size.parameters += parameter->content.elements();
   for (const auto &function : module.functions())
-    walk(function->body, [&](const Op &op) { size.macs += costOf(op).macs; });
+    walk(function->body, [&](const Op &op) {
+      int64_t macs = costOf(op).macs, positions = 1;
+      size.macs += macs;
+      if (op.kind() != OpKind::ConvTranspose)
+        return;
+      for (int64_t stride : op.ints("strides"))
+        positions *= stride;
+      size.insertedZeroMacs += macs * (positions - 1);
+    });
   return size;
 }
 

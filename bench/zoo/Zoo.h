@@ -42,9 +42,13 @@ const Topology *findTopology(std::string_view device, std::string_view model,
 struct Size {
   int64_t parameters = 0; // weights and biases
   int64_t macs = 0;       // of convolutions and matrix products
+  // What a transposed convolution adds when it runs as a convolution over the input with zeros
+  // inserted, which is how the dataflow vendor's tables count operations.
+  int64_t insertedZeroMacs = 0;
   double megaParameters() const { return static_cast<double>(parameters) / 1e6; }
   // One multiply-accumulate is two operations.
   double gigaOps() const { return 2 * static_cast<double>(macs) / 1e9; }
+  double gigaOpsWithZeros() const { return 2 * static_cast<double>(macs + insertedZeroMacs) / 1e9; }
 };
 Size sizeOf(const Module &module);
 
