@@ -12,11 +12,13 @@ namespace edgecc::native {
 namespace {
 
 // --- constants, in cycles; see LayerCost ---
-constexpr double kKernelStart = 250; // one kernel: dispatch, arguments
-constexpr double kUnitStart = 60;    // one work unit
-constexpr double kTileStart = 14;    // filling and draining the pipeline of a register tile
+constexpr double kKernelStart = 250;  // one kernel: dispatch, arguments
+constexpr double kUnitStart = 60;     // one work unit
+constexpr double kTileStart = 14;     // filling and draining the pipeline of a register tile
+constexpr double kShortTileStart = 4; // of one that the core overlaps with the next
 constexpr double kSecondLevelBytes = 768 << 10, kLargeImageBytes = 4 << 20;
 constexpr double kThirdLevelRate = 14; // bytes a cycle between second and third level
+constexpr double kStreamRate = 20;     // of what is read in order, which is fetched ahead
 constexpr double kFirstLevelRate = 24; // bytes a cycle into the first level
 
 bool isByte(DType type) { return type == DType::I8 || type == DType::U8; }
@@ -207,7 +209,7 @@ private:
   double epiloguePerVector(const TilePart &part) const {
     double width = wide(part.lanes * product_.accumulatorBytes());
     if (bytes_)
-      return 4.6 * width + (part.active < part.lanes ? 1 : 0);
+      return (target_.vectorBytes == 64 ? 1.7 : 3.7) * width + (part.active < part.lanes ? 1 : 0);
     return 2.2 * width + (resultBytes() < 4 ? 3 : 0);
   }
 
@@ -221,10 +223,12 @@ private:
       finish += toDouble(rows) * epiloguePerVector(part);
     }
     double columnBytes = toDouble(tile.padded() * product_.groupBytesB());
+    int64_t groups = (c_.depth() + product_.group - 1) / product_.group;
     double refill = columnBytes * toDouble(steps) > 24e3 ? columnBytes / kFirstLevelRate : 0;
     double step = std::max({arithmetic, loads, refill, 4.2}) * 1.01 + 0.05 * loads;
     epilogue_ += finish;
-    return step * toDouble(steps) + kTileStart;
+    return step * toDouble(steps) +
+           (isShort(product_, groups, target_) ? kShortTileStart : kTileStart);
   }
 
   // All rows of one tile of columns.
@@ -313,15 +317,17 @@ private:
       double blocks = toDouble(c_.columns / block);
       double tail = toDouble(c_.columns % block);
       blocks += tail > 0 ? 0.35 + 0.65 * tail / toDouble(block) : 0;
+      // Columns of the input that are woven for each result.
       double columns = toDouble(x.span(s.tileX)) / toDouble(s.tileX * s.shifts);
       double used = toDouble(std::min<int64_t>(s.groups * 4, (s.shifts - 1) * y.step + y.taps));
-      double weave = columns * (8 * toDouble(s.groups) + 1.5 * used);
+      double weave = columns * (s.together == 2 ? 4 * toDouble(s.groups)
+                                                : 8 * toDouble(s.groups) + 0.5 * used);
       double products = 4 * toDouble(s.groups * x.taps);
       cost_.arithmetic = rows * blocks * width * (0.55 * weave + 1.0 * products);
-      cost_.epilogue = rows * blocks * width * 14;
+      cost_.epilogue = rows * blocks * width * 7.5;
       double staged = toDouble(y.in + y.taps) / toDouble(c_.rowsY) * toDouble(x.span(c_.rowsX)) /
                       toDouble(c_.rowsX);
-      cost_.staging = rows * blocks * staged * 2.5;
+      cost_.staging = rows * blocks * staged * 2.2;
       return;
     }
     double vectors = std::ceil(toDouble(c_.columns) / maxLanes());
@@ -350,7 +356,8 @@ private:
     // Lines of a result are fetched before they are written, and written back beside others where
     // images are large.
     if (in + out > kSecondLevelBytes)
-      transfer += (in + (in + out > kLargeImageBytes ? 3 : 1.5) * out) / kThirdLevelRate;
+      transfer +=
+          in / kStreamRate + (in + out > kLargeImageBytes ? 3 : 1.5) * out / kThirdLevelRate;
     cost_.memory = std::max(0.3 * transfer, transfer - 0.7 * cost_.cycles());
   }
 

@@ -11,7 +11,8 @@ namespace edgecc::native {
 
 namespace {
 
-constexpr int64_t kGroup = 4; // elements of a dot product
+constexpr int64_t kGroup = 4;         // elements of a dot product
+constexpr int64_t kPaddingBytes = 64; // a pixel of padding, in the scratch
 
 const Window &windowY(const Contraction &c) { return c.left.windows[0]; }
 const Window &windowX(const Contraction &c) { return c.left.windows[1]; }
@@ -56,95 +57,156 @@ private:
   }
 
   void emitUnit(llvm::Value *unit) {
-    int64_t blocks = s_.unitsY(c_);
-    llvm::Value *rest = b_.CreateUDiv(unit, e_.i64(blocks));
-    from_ = times(b_.CreateURem(unit, e_.i64(blocks)), s_.blockY);
+    int64_t width = 4 * s_.lanes, whole = c_.columns / width, blocks = s_.channelBlocks(c_);
+    llvm::Value *rest = unit;
+    llvm::Value *fromBlock = times(b_.CreateURem(rest, e_.i64(s_.unitsC(c_))), s_.blockC);
+    rest = b_.CreateUDiv(rest, e_.i64(s_.unitsC(c_)));
+    from_ = times(b_.CreateURem(rest, e_.i64(s_.unitsY(c_))), s_.blockY);
+    rest = b_.CreateUDiv(rest, e_.i64(s_.unitsY(c_)));
     outer_.assign(c_.outer.size(), nullptr);
     for (size_t i = c_.outer.size(); i-- > 0; rest = b_.CreateUDiv(rest, e_.i64(c_.outer[i])))
       outer_[i] = b_.CreateURem(rest, e_.i64(c_.outer[i]));
-    to_ = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b_.CreateAdd(from_, e_.i64(s_.blockY)),
-                                   e_.i64(c_.rowsY));
-
-    int64_t width = 4 * s_.lanes, whole = c_.columns / width * width;
+    to_ = atMost(b_.CreateAdd(from_, e_.i64(s_.blockY)), c_.rowsY);
+    llvm::Value *toBlock = b_.CreateAdd(fromBlock, e_.i64(s_.blockC));
+    // What lines outside the image are read from.
+    e_.store(c_.left.dtype,
+             llvm::ConstantInt::getSigned(e_.vectorType(c_.left.dtype, 4 * s_.lanes),
+                                          c_.left.padding - c_.left.shift),
+             paddingLine(), 4 * s_.lanes);
     e_.loop(
-        e_.i64(0), e_.i64(whole), width,
-        [&](llvm::Value *channel) { emitLines(blockOf(width, s_.lanes), channel); }, "channel");
-    if (whole < c_.columns)
-      emitLines(blockOf(c_.columns - whole, s_.lanes), e_.i64(whole));
+        fromBlock, atMost(toBlock, whole), 1,
+        [&](llvm::Value *index) { emitLines(blockOf(width, s_.lanes), times(index, width)); },
+        "channels");
+    if (whole < blocks)
+      e_.ifThen(b_.CreateICmpSGE(toBlock, e_.i64(blocks)), [&] {
+        emitLines(blockOf(c_.columns - whole * width, s_.lanes), e_.i64(whole * width));
+      });
   }
 
+  llvm::Value *atMost(llvm::Value *value, int64_t bound) {
+    return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, value, e_.i64(bound));
+  }
+
+  llvm::Value *paddingLine() { return advance(e_.scratch(), e_.i64(s_.stagedBytes)); }
+
   // All lines of the unit for one block of channels. Lines of the input are staged just before they
-  // are needed, so that they are still in the first-level cache.
+  // are needed, in a ring of slots that stays in the first-level cache.
   void emitLines(const ChannelBlock &block, llvm::Value *channel) {
-    llvm::Value *lines = b_.CreateSub(to_, from_);
-    llvm::Value *whole =
-        b_.CreateAdd(from_, times(b_.CreateUDiv(lines, e_.i64(s_.shifts)), s_.shifts));
-    int64_t ahead = std::max<int64_t>(0, y_.span(1) - y_.step);
+    int64_t slots = s_.slotsFor(y_, s_.shifts);
+    int64_t ahead = std::max<int64_t>(0, slots - s_.shifts * y_.step / s_.together);
     stage(block, channel, e_.i64(0), e_.i64(ahead));
     auto line = [&](llvm::Value *y, int64_t count) {
-      llvm::Value *first = b_.CreateAdd(times(b_.CreateSub(y, from_), y_.step), e_.i64(ahead));
-      stage(block, channel, first, b_.CreateAdd(first, e_.i64(count * y_.step)));
+      llvm::Value *first =
+          b_.CreateUDiv(times(b_.CreateSub(y, from_), y_.step), e_.i64(s_.together));
+      int64_t needed = s_.slotsFor(y_, count);
+      if (ahead < needed)
+        stage(block, channel, b_.CreateAdd(first, e_.i64(ahead)),
+              b_.CreateAdd(first, e_.i64(needed)));
+      std::vector<llvm::Value *> staged;
+      for (int64_t i = 0; i < needed; ++i)
+        staged.push_back(slot(block, b_.CreateAdd(first, e_.i64(i))));
       int64_t wholeX = c_.rowsX / s_.tileX * s_.tileX;
       e_.loop(
           e_.i64(0), e_.i64(wholeX), s_.tileX,
-          [&](llvm::Value *x) { emitTile(block, {count, s_.tileX}, y, x, channel); }, "x");
+          [&](llvm::Value *x) { emitTile(block, {count, s_.tileX}, y, x, channel, staged); }, "x");
       if (wholeX < c_.rowsX)
-        emitTile(block, {count, c_.rowsX - wholeX}, y, e_.i64(wholeX), channel);
+        emitTile(block, {count, c_.rowsX - wholeX}, y, e_.i64(wholeX), channel, staged);
     };
+    // Only the last unit's lines may end within a group of `shifts`.
+    llvm::Value *lines = b_.CreateSub(to_, from_);
+    llvm::Value *whole =
+        b_.CreateAdd(from_, times(b_.CreateUDiv(lines, e_.i64(s_.shifts)), s_.shifts));
     e_.loop(from_, whole, s_.shifts, [&](llvm::Value *y) { line(y, s_.shifts); }, "y");
-    if (s_.shifts > 1 && (s_.blockY % s_.shifts || c_.rowsY % s_.blockY))
-      e_.loop(whole, to_, 1, [&](llvm::Value *y) { line(y, 1); }, "y");
+    if (int64_t rest = c_.rowsY % s_.shifts)
+      e_.ifThen(b_.CreateICmpSLT(whole, to_), [&] { line(whole, rest); });
   }
 
-  // Copies lines [from, to) of the unit's input, with padding around them.
+  int64_t pixelBytes(const ChannelBlock &block) const { return s_.together * block.bytes; }
+
+  llvm::Value *slot(const ChannelBlock &block, llvm::Value *index) {
+    llvm::Value *place = b_.CreateURem(index, e_.i64(s_.slotsFor(y_, s_.shifts)));
+    return advance(e_.scratch(), times(place, linePixels_ * pixelBytes(block)));
+  }
+
+  // Fills slots [from, to) with the unit's input, with padding around it.
   void stage(const ChannelBlock &block, llvm::Value *channel, llvm::Value *from, llvm::Value *to) {
     llvm::Value *source = channel;
     for (size_t i = 0; i < c_.outer.size(); ++i)
       source = b_.CreateAdd(source, times(outer_[i], c_.left.outer[i]));
-    unsigned active =
-        block.parts.back().active + static_cast<unsigned>(block.parts.back().firstColumn);
-    llvm::Type *type = e_.vectorType(c_.product.a, block.bytes);
-    llvm::Value *padding = llvm::ConstantInt::getSigned(type, c_.left.padding);
-    llvm::Value *shift = llvm::ConstantInt::getSigned(type, c_.left.shift);
-    e_.loop(from, to, 1, [&](llvm::Value *line) {
-      llvm::Value *target = advance(e_.scratch(), times(line, linePixels_ * block.bytes));
-      llvm::Value *index = b_.CreateAdd(b_.CreateSub(times(from_, y_.step), e_.i64(y_.pad)), line);
-      auto fill = [&](llvm::Value *first, llvm::Value *end) {
-        e_.loop(first, end, 1, [&](llvm::Value *pixel) {
-          e_.store(c_.product.a, padding, advance(target, times(pixel, block.bytes)), block.bytes);
-        });
+    e_.loop(from, to, 1, [&](llvm::Value *index) {
+      llvm::Value *target = slot(block, index);
+      llvm::Value *first = b_.CreateSub(times(from_, y_.step), e_.i64(y_.pad));
+      std::vector<InputLine> lines;
+      for (int64_t t = 0; t < s_.together; ++t) {
+        llvm::Value *line = b_.CreateAdd(times(index, s_.together), e_.i64(t));
+        lines.push_back(inputLine(source, b_.CreateAdd(first, line)));
+      }
+      auto put = [&](llvm::Value *pixel, const std::vector<llvm::Value *> &values) {
+        for (size_t i = 0; i < values.size(); ++i)
+          e_.store(c_.product.a, values[i],
+                   advance(target, b_.CreateAdd(times(pixel, pixelBytes(block)),
+                                                e_.i64(static_cast<int64_t>(i) * block.bytes))),
+                   block.bytes);
       };
-      auto copy = [&](llvm::Value *pixel) {
-        llvm::Value *at = b_.CreateAdd(source, times(index, y_.stride));
-        at = b_.CreateAdd(at, times(b_.CreateSub(pixel, e_.i64(x_.pad)), x_.stride));
-        llvm::Value *value =
-            e_.load(c_.left.dtype, e_.elementPointer(c_.left.dtype, e_.arg(c_.left.arg), at),
-                    block.bytes, active);
-        if (c_.left.shift != 0)
-          value = b_.CreateAdd(value, shift);
-        e_.store(c_.product.a, value, advance(target, times(pixel, block.bytes)), block.bytes);
+      llvm::Type *type = e_.vectorType(c_.product.a, block.bytes);
+      std::vector<llvm::Value *> padding(static_cast<size_t>(s_.together),
+                                         llvm::ConstantInt::getSigned(type, c_.left.padding));
+      auto fill = [&](int64_t low, int64_t high) {
+        e_.loop(e_.i64(low), e_.i64(high), 1, [&](llvm::Value *pixel) { put(pixel, padding); });
       };
-      llvm::Value *inside = b_.CreateICmpULT(index, e_.i64(y_.in));
-      e_.ifThen(inside, [&] {
-        int64_t low = std::clamp<int64_t>(x_.pad, 0, linePixels_);
-        int64_t high = std::clamp<int64_t>(x_.pad + x_.in, low, linePixels_);
-        constexpr int64_t kUnroll = 4;
-        int64_t whole = low + (high - low) / kUnroll * kUnroll;
-        fill(e_.i64(0), e_.i64(low));
-        e_.loop(e_.i64(low), e_.i64(whole), kUnroll, [&](llvm::Value *pixel) {
-          for (int64_t i = 0; i < kUnroll; ++i)
-            copy(b_.CreateAdd(pixel, e_.i64(i)));
-        });
-        for (int64_t pixel = whole; pixel < high; ++pixel)
-          copy(e_.i64(pixel));
-        fill(e_.i64(high), e_.i64(linePixels_));
+      auto copy = [&](llvm::Value *pixel) { put(pixel, loadPixels(block, lines, pixel)); };
+      int64_t low = std::clamp<int64_t>(x_.pad, 0, linePixels_);
+      int64_t high = std::clamp<int64_t>(x_.pad + x_.in, low, linePixels_);
+      constexpr int64_t kUnroll = 4;
+      int64_t whole = low + (high - low) / kUnroll * kUnroll;
+      fill(0, low);
+      e_.loop(e_.i64(low), e_.i64(whole), kUnroll, [&](llvm::Value *pixel) {
+        for (int64_t i = 0; i < kUnroll; ++i)
+          copy(b_.CreateAdd(pixel, e_.i64(i)));
       });
-      e_.ifThen(b_.CreateNot(inside), [&] { fill(e_.i64(0), e_.i64(linePixels_)); });
+      for (int64_t pixel = whole; pixel < high; ++pixel)
+        copy(e_.i64(pixel));
+      fill(high, linePixels_);
     });
   }
 
+  // Pixel i of a staged line is read from `first` + i * `stride`.
+  struct InputLine {
+    llvm::Value *first, *stride;
+  };
+
+  // Line `index` of the image at `source`, or as much padding.
+  InputLine inputLine(llvm::Value *source, llvm::Value *index) {
+    llvm::Value *inside = b_.CreateICmpULT(index, e_.i64(y_.in));
+    llvm::Value *at = b_.CreateAdd(source, times(index, y_.stride));
+    at = b_.CreateSub(at, e_.i64(x_.pad * x_.stride));
+    // Not in bounds before the first pixel is added.
+    llvm::Value *first = b_.CreateGEP(b_.getInt8Ty(), e_.arg(c_.left.arg), at);
+    return {b_.CreateSelect(inside, first, paddingLine()),
+            b_.CreateSelect(inside, e_.i64(x_.stride), e_.i64(0))};
+  }
+
+  // One pixel of each line. Two lines are interleaved byte by byte.
+  std::vector<llvm::Value *> loadPixels(const ChannelBlock &block,
+                                        const std::vector<InputLine> &lines, llvm::Value *pixel) {
+    unsigned active =
+        block.parts.back().active + static_cast<unsigned>(block.parts.back().firstColumn);
+    std::vector<llvm::Value *> values;
+    for (const InputLine &line : lines) {
+      llvm::Value *at = b_.CreateGEP(b_.getInt8Ty(), line.first, b_.CreateMul(pixel, line.stride));
+      llvm::Value *value = e_.load(c_.left.dtype, at, block.bytes, active);
+      if (c_.left.shift != 0)
+        value = b_.CreateAdd(value, llvm::ConstantInt::getSigned(value->getType(), c_.left.shift));
+      values.push_back(transposed(value, block.bytes / 16));
+    }
+    if (values.size() == 1)
+      return values;
+    return {unpack(values[0], values[1], 1, false), unpack(values[0], values[1], 1, true)};
+  }
+
+  // `staged`: the slots that the lines of the tile read.
   void emitTile(const ChannelBlock &block, RowTile rows, llvm::Value *y, llvm::Value *x,
-                llvm::Value *channel) {
+                llvm::Value *channel, const std::vector<llvm::Value *> &staged) {
     ColumnTile tile{block.parts.back().firstColumn + block.parts.back().active, block.parts, rows};
     Position origin{outer_, y, x, channel};
     auto initial = initialSums(e_, c_.epilogue, c_.product, tile, origin);
@@ -155,9 +217,10 @@ private:
         sums.push_back(initial.empty() ? zeroAccumulator(e_, c_.product, block.lanes())
                                        : initial[part]);
 
-    llvm::Value *line = times(b_.CreateSub(y, from_), y_.step * linePixels_ * block.bytes);
-    llvm::Value *pixel = times(x, x_.step * block.bytes);
-    llvm::Value *staged = advance(e_.scratch(), b_.CreateAdd(line, pixel));
+    llvm::Value *pixel = times(x, x_.step * pixelBytes(block));
+    std::vector<llvm::Value *> lines;
+    for (llvm::Value *slot : staged)
+      lines.push_back(advance(slot, pixel));
     llvm::Value *filter =
         advance(e_.arg(c_.right.arg), times(channel, x_.taps * s_.shifts * s_.groups * kGroup));
     for (int64_t column = 0; column < x_.span(rows.x); ++column) {
@@ -169,7 +232,7 @@ private:
       if (users.empty())
         continue;
       for (int64_t group = 0; group < s_.groups; ++group) {
-        auto woven = weave(staged, column, group, rows.y, block);
+        auto woven = weave(lines, column, group, rows.y, block);
         for (auto [i, tap] : users)
           for (int64_t shift = 0; shift < rows.y; ++shift)
             if (isUsed(group, shift))
@@ -185,7 +248,7 @@ private:
       }
     }
     emitEpilogue(e_, c_.epilogue, c_.product, tile, rows, origin, sums,
-                 s_.tileBytes ? advance(e_.scratch(), e_.i64(s_.stagedBytes)) : nullptr);
+                 s_.tileBytes ? advance(paddingLine(), e_.i64(kPaddingBytes)) : nullptr);
   }
 
   // Whether line `shift` of the results has taps among the lines of `group`.
@@ -200,24 +263,25 @@ private:
 
   // For each part of the block, four lines of each of its channels side by side. Lines that no tap
   // of the `shifts` lines of results reaches have weights of zero: any other line may stand in.
-  std::vector<llvm::Value *> weave(llvm::Value *staged, int64_t column, int64_t group,
-                                   int64_t shifts, const ChannelBlock &block) {
+  std::vector<llvm::Value *> weave(const std::vector<llvm::Value *> &lines, int64_t column,
+                                   int64_t group, int64_t shifts, const ChannelBlock &block) {
     int64_t used = (shifts - 1) * y_.step + y_.taps - group * kGroup;
-    std::vector<llvm::Value *> lines;
-    for (int64_t t = 0; t < kGroup; ++t) {
-      if (t >= used) {
-        lines.push_back(lines.back());
-        continue;
-      }
-      int64_t at = (group * kGroup + t) * y_.tapStep * linePixels_ + column;
-      llvm::Value *line =
-          e_.load(c_.product.a, advance(staged, e_.i64(at * block.bytes)), block.bytes);
-      lines.push_back(transposed(line, block.bytes / 16));
-    }
+    // Lines t and t + 1 of the group, interleaved byte by byte: the low halves of the 128-bit parts
+    // or the high ones.
+    auto pair = [&](int64_t t, bool high) {
+      auto line = [&](int64_t i) {
+        size_t at = static_cast<size_t>((group * kGroup + std::min(i, used - 1)) * y_.tapStep);
+        return advance(lines[at / static_cast<size_t>(s_.together)],
+                       e_.i64(column * pixelBytes(block)));
+      };
+      if (s_.together == 2)
+        return e_.load(c_.product.a, advance(line(t), e_.i64(high ? block.bytes : 0)), block.bytes);
+      return unpack(e_.load(c_.product.a, line(t), block.bytes),
+                    e_.load(c_.product.a, line(t + 1), block.bytes), 1, high);
+    };
     std::vector<llvm::Value *> quarters;
     for (bool high : {false, true}) {
-      llvm::Value *first = unpack(lines[0], lines[1], 1, high);
-      llvm::Value *second = unpack(lines[2], lines[3], 1, high);
+      llvm::Value *first = pair(0, high), *second = pair(2, high);
       for (bool upper : {false, true})
         quarters.push_back(b_.CreateBitCast(unpack(first, second, 2, upper),
                                             e_.vectorType(DType::I32, block.bytes / 4)));
@@ -268,8 +332,12 @@ private:
 
 } // namespace
 
+int64_t DotDepthwiseSchedule::slotsFor(const Window &y, int64_t count) const {
+  return (y.span(count) + together - 1) / together;
+}
+
 int64_t DotDepthwiseSchedule::units(const Contraction &c) const {
-  int64_t out = unitsY(c);
+  int64_t out = unitsY(c) * unitsC(c);
   for (int64_t extent : c.outer)
     out *= extent;
   return out;
@@ -281,17 +349,17 @@ bool canUseDot(const Contraction &c, const NativeTarget &target) {
 }
 
 DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &target) {
-  constexpr double kUnitMacs = 1e5;
-  constexpr int64_t kMaxUnits = 32, kMaxStagedBytes = 256 << 10;
+  constexpr double kUnitMacs = 4e5;
+  constexpr int64_t kMaxUnits = 32;
   DotDepthwiseSchedule s;
   s.lanes = target.lanes(4);
   const Window &y = windowY(c), &x = windowX(c);
   s.groups = (y.taps + kGroup - 1) / kGroup;
   // Sums, four woven vectors and what weaving needs.
-  int64_t sums = std::max<int64_t>((target.vectorRegisters - 8) / 4, 1);
+  int64_t sums = std::max<int64_t>((target.vectorRegisters - 12) / 4, 1);
   if (y.tapStep == 1)
     s.shifts = std::min({(s.groups * kGroup - y.taps) / y.step + 1, c.rowsY, sums});
-  s.tileX = std::clamp<int64_t>(sums / s.shifts, 1, std::min<int64_t>(c.rowsX, 4));
+  s.tileX = std::clamp<int64_t>(sums / s.shifts, 1, std::min<int64_t>(c.rowsX, 3));
 
   int64_t outer = 1;
   for (int64_t extent : c.outer)
@@ -299,15 +367,16 @@ DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &tar
   double macs = static_cast<double>(outer * c.rowsY * c.rowsX) *
                 static_cast<double>(c.columns * y.taps * x.taps);
   int64_t units = std::clamp<int64_t>(static_cast<int64_t>(macs / kUnitMacs), 1, kMaxUnits);
-  int64_t split = std::clamp<int64_t>((units + outer - 1) / outer, 1, c.rowsY);
-  int64_t block = (c.rowsY + split - 1) / split;
-  auto roundUp = [](int64_t a, int64_t b) { return (a + b - 1) / b * b; };
-  s.blockY = std::min(roundUp(block, s.shifts), c.rowsY);
-  int64_t ahead = std::max<int64_t>(0, y.span(1) - y.step), pixels = x.span(c.rowsX);
-  auto staged = [&] { return (s.blockY * y.step + ahead) * pixels * 4 * s.lanes; };
-  while (s.blockY > s.shifts && staged() > kMaxStagedBytes)
-    s.blockY = roundUp(s.blockY / 2, s.shifts);
-  s.stagedBytes = roundUp(staged(), 64);
+  auto ceilDiv = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  auto roundUp = [&](int64_t a, int64_t b) { return ceilDiv(a, b) * b; };
+  // By channels first: neighbouring lines of results share lines of the input.
+  int64_t split = ceilDiv(units, outer);
+  s.blockC = ceilDiv(s.channelBlocks(c), std::min(split, s.channelBlocks(c)));
+  split = std::clamp<int64_t>(ceilDiv(split, s.unitsC(c)), 1, c.rowsY);
+  s.blockY = std::min(roundUp(ceilDiv(c.rowsY, split), s.shifts), c.rowsY);
+  // Tiles must begin with the first line of a slot.
+  s.together = y.tapStep == 1 && s.shifts * y.step % 2 == 0 ? 2 : 1;
+  s.stagedBytes = roundUp(s.slotsFor(y, s.shifts) * s.together * x.span(c.rowsX) * 4 * s.lanes, 64);
   ColumnTile tile{4 * s.lanes, blockOf(4 * s.lanes, s.lanes).parts, {s.shifts, s.tileX}};
   s.tileBytes = roundUp(epilogueScratchBytes(c.epilogue, c.product, tile), 64);
   return s;
@@ -342,7 +411,8 @@ static std::string keyOf(const Contraction &c, const DotDepthwiseSchedule &s) {
                      fmt::join(c.left.outer, ","), c.left.shift, c.left.padding);
   for (const Window &w : c.left.windows)
     out += fmt::format(" ({},{},{},{},{},{})", w.in, w.taps, w.step, w.tapStep, w.pad, w.stride);
-  return out + fmt::format(" {}x{} B{} ", s.lanes, s.tileX, s.blockY) + c.epilogue.str();
+  return out + fmt::format(" {}x{} B{},{} ", s.lanes, s.tileX, s.blockY, s.blockC) +
+         c.epilogue.str();
 }
 
 Kernel dotDepthwiseKernel(Contraction c, DotDepthwiseSchedule s, std::vector<KernelArg> args) {
@@ -351,7 +421,7 @@ Kernel dotDepthwiseKernel(Contraction c, DotDepthwiseSchedule s, std::vector<Ker
   kernel.name = c.name;
   kernel.args = std::move(args);
   kernel.units = static_cast<uint32_t>(s.units(c));
-  kernel.scratchBytes = s.stagedBytes + s.tileBytes;
+  kernel.scratchBytes = s.stagedBytes + kPaddingBytes + s.tileBytes;
   kernel.emit = [c = std::move(c), s = std::move(s)](KernelEmitter &e) {
     DotEmitter(e, c, s).run();
   };

@@ -1,6 +1,7 @@
 #include "backends/native/contraction/Epilogue.h"
 #include "backends/native/contraction/Convert.h"
 #include "backends/native/elementwise/Elementwise.h"
+#include "backends/native/elementwise/Magnitude.h"
 #include "backends/native/elementwise/Numeric.h"
 
 #include <algorithm>
@@ -409,7 +410,7 @@ std::string Epilogue::str() const {
         out += fmt::format("{},", number(operand));
       for (const auto &[key, value] : op->attributes())
         out += key + "=" + describe(value) + ",";
-      out += ")";
+      out += roundsWithinI32(*op) ? ")<" : ")";
       for (unsigned i = 0; i < op->numResults(); ++i)
         out += fmt::format("{}{}", number(op->result(i)), op->result(i)->type.str());
     }

@@ -77,7 +77,9 @@ private:
     llvm::Value *low = clamp(b_.CreateNeg(firstPixel));
     llvm::Value *high = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, low,
                                                  clamp(b_.CreateSub(e_.i64(x_.in), firstPixel)));
-    e_.loop(e_.i64(0), span(y_, from_.y, toY_), 1, [&](llvm::Value *line) {
+    // A window of one line leaves out the lines between its steps.
+    int64_t every = y_.taps == 1 ? y_.step : 1;
+    e_.loop(e_.i64(0), span(y_, from_.y, toY_), every, [&](llvm::Value *line) {
       llvm::Value *index = add(firstLine, line);
       llvm::Value *inside = b_.CreateAnd(valid, b_.CreateICmpULT(index, e_.i64(y_.in)));
       llvm::Value *begin = b_.CreateSelect(inside, low, pixels);
@@ -97,16 +99,21 @@ private:
                                  : llvm::ConstantInt::getSigned(type, left_.padding);
   }
 
-  // `count` elements: whole vectors, then one by one.
-  void inVectors(llvm::Value *count, const std::function<void(llvm::Value *, unsigned)> &body) {
-    llvm::Value *whole = b_.CreateAnd(count, e_.i64(-static_cast<int64_t>(lanes_)));
-    if (lanes_ > 1)
-      e_.loop(e_.i64(0), whole, lanes_, [&](llvm::Value *i) { body(i, lanes_); });
-    e_.loop(whole, count, 1, [&](llvm::Value *i) { body(i, 1); });
+  // `count` elements: whole vectors, then narrower ones down to `least` elements. Returns how many
+  // are done.
+  llvm::Value *inVectors(llvm::Value *count, unsigned least,
+                         const std::function<void(llvm::Value *, unsigned)> &body) {
+    llvm::Value *done = e_.i64(0);
+    for (unsigned lanes = lanes_; lanes >= least; lanes = lanes > 1 ? std::max(lanes / 4, 1u) : 0) {
+      llvm::Value *end = b_.CreateAnd(count, e_.i64(-static_cast<int64_t>(lanes)));
+      e_.loop(done, end, lanes, [&](llvm::Value *i) { body(i, lanes); });
+      done = end;
+    }
+    return done;
   }
 
   void fill(llvm::Value *to, llvm::Value *count) {
-    inVectors(count, [&](llvm::Value *i, unsigned lanes) {
+    inVectors(count, 1, [&](llvm::Value *i, unsigned lanes) {
       e_.store(c_.product.a, padding(lanes), target(add(to, i)), lanes);
     });
   }
@@ -117,13 +124,11 @@ private:
       return;
     }
     llvm::Value *first = e_.i64(0);
-    if (x_.stride == 1 && pixelPitch_ == left_.channels && left_.channels <= 4 && lanes_ >= 4) {
-      // Planes of a few channels are woven together a vector of pixels at a time.
-      first = b_.CreateAnd(pixels, e_.i64(-static_cast<int64_t>(lanes_)));
-      e_.loop(e_.i64(0), first, lanes_, [&](llvm::Value *pixel) {
-        weave(add(to, times(pixel, left_.channels)), add(from, pixel));
+    // Planes of a few channels are woven together a vector of pixels at a time.
+    if (x_.stride == 1 && pixelPitch_ == left_.channels && left_.channels <= 4)
+      first = inVectors(pixels, 4, [&](llvm::Value *pixel, unsigned lanes) {
+        weave(add(to, times(pixel, left_.channels)), add(from, pixel), lanes);
       });
-    }
     e_.loop(first, pixels, 1, [&](llvm::Value *pixel) {
       llvm::Value *toPixel = add(to, times(pixel, pixelPitch_));
       llvm::Value *fromPixel = add(from, times(pixel, x_.stride));
@@ -142,30 +147,30 @@ private:
     });
   }
 
-  // `lanes_` pixels of all channels, each of which is contiguous.
-  void weave(llvm::Value *to, llvm::Value *from) {
+  // `width` pixels of all channels, each of which is contiguous.
+  void weave(llvm::Value *to, llvm::Value *from, unsigned width) {
     auto channels = static_cast<unsigned>(left_.channels);
     std::vector<llvm::Value *> planes;
     for (unsigned c = 0; c < channels; ++c)
-      planes.push_back(loadStaged(add(from, e_.i64(c * left_.channelStride)), lanes_));
+      planes.push_back(loadStaged(add(from, e_.i64(c * left_.channelStride)), width));
     for (unsigned v = 0; v < channels; ++v) {
       // Element i of this vector is channel i % channels of pixel i / channels.
       llvm::Value *woven = planes[0];
       for (unsigned c = 0; c < channels; ++c) {
         llvm::SmallVector<int> lanes;
-        for (unsigned lane = 0; lane < lanes_; ++lane) {
-          unsigned i = v * lanes_ + lane;
+        for (unsigned lane = 0; lane < width; ++lane) {
+          unsigned i = v * width + lane;
           bool mine = i % channels == c;
-          lanes.push_back(static_cast<int>(mine ? (c ? lanes_ : 0) + i / channels : c ? lane : 0));
+          lanes.push_back(static_cast<int>(mine ? (c ? width : 0) + i / channels : c ? lane : 0));
         }
         woven = b_.CreateShuffleVector(woven, planes[c], lanes);
       }
-      e_.store(c_.product.a, woven, target(add(to, e_.i64(v * lanes_))), lanes_);
+      e_.store(c_.product.a, woven, target(add(to, e_.i64(v * width))), width);
     }
   }
 
   void copyRun(llvm::Value *to, llvm::Value *from, llvm::Value *count) {
-    inVectors(count, [&](llvm::Value *i, unsigned lanes) {
+    inVectors(count, 1, [&](llvm::Value *i, unsigned lanes) {
       copyElements(add(to, i), add(from, i), lanes);
     });
   }

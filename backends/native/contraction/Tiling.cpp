@@ -14,6 +14,8 @@ namespace {
 
 constexpr unsigned kMaxVectors = 6; // of a tile's columns
 
+constexpr int64_t kShortVectors = 8; // of sums; see isShort
+
 // Estimated cycles of a core that starts two vector operations of up to 32 bytes, or one of 64
 // bytes, and two loads per cycle, with a multiply-add latency of four cycles.
 class Chooser {
@@ -61,7 +63,10 @@ public:
     // the multiply-add takes it from memory.
     if (parts == 1 && !(target_.arch == Arch::X86_64 && target_.vectorBytes == 64))
       return std::max<int64_t>(1, (budget - 2) / 2);
-    return std::max<int64_t>(1, (budget - parts - 1) / parts);
+    int64_t rows = (budget - parts - 1) / parts;
+    if (isShort(product_, depth_, target_))
+      rows = std::min(rows, kShortVectors / parts);
+    return std::max<int64_t>(1, rows);
   }
 
   double tileCycles(const ColumnTile &tile, int64_t rows) const {
@@ -115,6 +120,10 @@ private:
 };
 
 } // namespace
+
+bool isShort(const Product &product, int64_t depth, const NativeTarget &target) {
+  return product.kind == Product::Kind::Dot8 && target.vectorBytes == 64 && depth <= 8;
+}
 
 Tiling chooseTiling(const NativeTarget &target, const Product &product, int64_t rowsY,
                     int64_t rowsX, int64_t columns, int64_t depth) {

@@ -27,6 +27,10 @@ struct Tiling {
   int64_t paddedColumns() const { return fullCount * full.padded() + tail.padded(); }
 };
 
+// Whether sums of `depth` steps are so soon complete that tiles are kept small: a core that runs
+// far ahead then multiplies for the next ones while it finishes one.
+bool isShort(const Product &product, int64_t depth, const NativeTarget &target);
+
 // The tile with the least estimated time for rowsY x rowsX rows, `columns` columns and `depth`
 // reduction steps, among those that fit the target's vector registers.
 Tiling chooseTiling(const NativeTarget &target, const Product &product, int64_t rowsY,

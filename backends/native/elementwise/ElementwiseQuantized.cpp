@@ -1,5 +1,6 @@
 // Quantisation on registers, bit for bit runtime/numerics/Quantize.h and Requantize.h.
 #include "backends/native/elementwise/Emitters.h"
+#include "backends/native/elementwise/Magnitude.h"
 #include "backends/native/elementwise/SplitReciprocal.h"
 
 #include "runtime/numerics/Quantize.h"
@@ -17,6 +18,10 @@ bool isQuantizedOp(OpKind kind) {
 
 namespace {
 
+// Adding it to numbers below 2^22 rounds to nearest even and leaves the integer in the low mantissa
+// bits.
+constexpr double kRounding = 0x1.8p23;
+
 class QuantizedEmitter {
 public:
   QuantizedEmitter(KernelEmitter &e, unsigned lanes)
@@ -25,7 +30,7 @@ public:
 
   Value *quantize(const Op &op, Operands x);
   Value *dequantize(const Op &op, Operands x);
-  Value *quantizeToBytes(DType to, Value *value, Value *scale, Value *zeroPoint);
+  Value *quantizeToBytes(DType to, Value *value, Value *scale, Value *zeroPoint, bool isBounded);
   Value *requantize(const Op &op, Operands x);
   Value *requantizedReal(const Op &op, Operands x, Value *scale, Value *zeroPoint);
   Value *tableLookup(const Op &op, Operands x);
@@ -40,17 +45,17 @@ private:
     };
     Value *lowest = bound(low), *highest = bound(high);
     value = clamped(value, lowest, highest);
-    // Adding 1.5 * 2^23 rounds to nearest even and leaves the integer in the low mantissa bits.
-    Value *magic = llvm::ConstantFP::get(f32_, 0x1.8p23);
+    Value *magic = llvm::ConstantFP::get(f32_, kRounding);
     Value *rounded = b_.CreateSub(b_.CreateBitCast(b_.CreateFAdd(value, magic), i32_),
                                   b_.CreateBitCast(magic, i32_));
     return b_.CreateAdd(rounded, zeroPoint);
   }
   // The same as elements of the type `to`.
-  Value *roundTo(DType to, Value *value, Value *zeroPoint, int64_t low, int64_t high) {
+  Value *roundTo(DType to, Value *value, Value *zeroPoint, int64_t low, int64_t high,
+                 bool isBounded = false) {
     auto *shift = llvm::dyn_cast_or_null<llvm::ConstantInt>(splatOf(zeroPoint));
     if (shift && bitWidth(to) == 8 && canRoundToBytes(e_.target, lanes_))
-      return roundToBytes(e_, value, {shift->getSExtValue(), low, high, isSigned(to)});
+      return roundToBytes(e_, value, {shift->getSExtValue(), low, high, isSigned(to), isBounded});
     return convert(e_, roundShiftClamp(value, zeroPoint, low, high), DType::I32, to);
   }
 
@@ -101,7 +106,8 @@ Value *QuantizedEmitter::quotient(Value *x, Value *scale) {
 }
 
 // With a constant scale and zero point, where two multiplications give the same as the division.
-Value *QuantizedEmitter::quantizeToBytes(DType to, Value *value, Value *scale, Value *zeroPoint) {
+Value *QuantizedEmitter::quantizeToBytes(DType to, Value *value, Value *scale, Value *zeroPoint,
+                                         bool isBounded) {
   auto *real = llvm::dyn_cast_or_null<llvm::ConstantFP>(splatOf(scale));
   auto *zero = llvm::dyn_cast_or_null<llvm::ConstantInt>(zeroPoint ? splatOf(zeroPoint) : nullptr);
   bool isByte = isInteger(to) && bitWidth(to) == 8;
@@ -118,8 +124,10 @@ Value *QuantizedEmitter::quantizeToBytes(DType to, Value *value, Value *scale, V
     return nullptr;
   // Far above the range, so that nothing overflows. NaN, and minus infinity where the two products
   // differ in sign, give the lowest integer.
-  Value *bound = floatLike(value, 32768.0 * static_cast<double>(divisor));
-  value = b_.CreateSelect(b_.CreateFCmpOLT(bound, value), bound, value);
+  if (!isBounded) {
+    Value *bound = floatLike(value, 32768.0 * static_cast<double>(divisor));
+    value = b_.CreateSelect(b_.CreateFCmpOLT(bound, value), bound, value);
+  }
   Value *high = floatLike(value, reciprocal->high), *low = floatLike(value, reciprocal->low);
   Value *ratio = reciprocal->low == 0 ? b_.CreateFMul(value, high)
                                       : e_.multiplyAdd(value, high, b_.CreateFMul(value, low));
@@ -131,7 +139,8 @@ Value *QuantizedEmitter::quantize(const Op &op, Operands x) {
   Value *value = convert(e_, x[0], op.operand(0)->type.dtype, DType::F32);
   Value *scale = convert(e_, x[1], op.operand(1)->type.dtype, DType::F32);
   bool shifted = x.size() > 2 && x[2];
-  if (Value *bytes = quantizeToBytes(to, value, scale, shifted ? x[2] : nullptr))
+  if (Value *bytes =
+          quantizeToBytes(to, value, scale, shifted ? x[2] : nullptr, roundsWithinI32(op)))
     return bytes;
   Value *ratio = isStorageFloat(to) ? b_.CreateFDiv(value, scale) : quotient(value, scale);
   if (isStorageFloat(to)) {
@@ -167,7 +176,8 @@ Value *QuantizedEmitter::dequantize(const Op &op, Operands x) {
 Value *QuantizedEmitter::requantize(const Op &op, Operands x) {
   Value *product = b_.CreateFMul(b_.CreateSIToFP(x[0], f32_), x[1]);
   Value *zeroPoint = llvm::ConstantInt::get(i32_, op.integer("zero_point"), true);
-  return roundTo(op.dtype("to"), product, zeroPoint, op.integer("low"), op.integer("high"));
+  return roundTo(op.dtype("to"), product, zeroPoint, op.integer("low"), op.integer("high"),
+                 roundsWithinI32(op));
 }
 
 // The difference q - zero point is rne(acc M) between its bounds. The sum and the difference with
@@ -182,13 +192,25 @@ Value *QuantizedEmitter::requantizedReal(const Op &op, Operands x, Value *scale,
   } else if (zero != 0) {
     return nullptr;
   }
-  auto bound = [&](const char *name) {
-    return llvm::ConstantFP::get(f32_, static_cast<double>(op.integer(name) - zero));
-  };
   Value *value = b_.CreateFMul(b_.CreateSIToFP(x[0], f32_), x[1]);
-  value = clamped(value, bound("low"), bound("high"));
-  Value *magic = llvm::ConstantFP::get(f32_, 0x1.8p23);
-  return b_.CreateFMul(b_.CreateFSub(b_.CreateFAdd(value, magic), magic), scale);
+  auto bound = [&](const char *name, double offset) {
+    return llvm::ConstantFP::get(f32_, static_cast<double>(op.integer(name) - zero) + offset);
+  };
+  Value *magic = llvm::ConstantFP::get(f32_, kRounding);
+  Value *rounded;
+  if (roundsWithinI32(op)) {
+    // Between positive numbers, and between them and negative ones, bits compare as numbers do.
+    auto bits = [&](Value *number) { return b_.CreateBitCast(number, i32_); };
+    rounded = bits(b_.CreateFAdd(value, magic));
+    rounded =
+        b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, rounded, bits(bound("low", kRounding)));
+    rounded =
+        b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, rounded, bits(bound("high", kRounding)));
+    rounded = b_.CreateBitCast(rounded, f32_);
+  } else {
+    rounded = b_.CreateFAdd(clamped(value, bound("low", 0), bound("high", 0)), magic);
+  }
+  return b_.CreateFMul(b_.CreateFSub(rounded, magic), scale);
 }
 
 Value *QuantizedEmitter::tableLookup(const Op &op, Operands x) {

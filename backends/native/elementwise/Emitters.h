@@ -31,7 +31,7 @@ llvm::Value *emitRequantizedReal(KernelEmitter &e, const Op &requantize, Operand
 struct ByteRange {
   int64_t zeroPoint, low, high;
   bool isSigned;
-  bool isBounded = false; // no number is above 65536
+  bool isBounded = false; // every number is below 2^31
 };
 // Whether roundToBytes has instructions for `lanes` elements.
 bool canRoundToBytes(const NativeTarget &target, unsigned lanes);

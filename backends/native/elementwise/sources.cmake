@@ -4,6 +4,7 @@ list(APPEND NATIVE_SOURCES
   elementwise/ElementwiseFloat.cpp
   elementwise/ElementwiseInteger.cpp
   elementwise/ElementwiseQuantized.cpp
+  elementwise/Magnitude.cpp
   elementwise/MathExp.cpp
   elementwise/MathTrig.cpp
   elementwise/MathHyperbolic.cpp

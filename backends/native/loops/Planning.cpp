@@ -1,6 +1,7 @@
 #include "backends/native/loops/Planning.h"
 
 #include "backends/native/elementwise/Elementwise.h"
+#include "backends/native/elementwise/Magnitude.h"
 #include "backends/native/elementwise/Numeric.h"
 #include "ir/Text.h"
 
@@ -26,6 +27,8 @@ static void appendSignature(std::string &out, const Op &op,
   }
   for (const auto &[name, attribute] : op.attributes())
     out += fmt::format(" {}={}", name, print(attribute));
+  if (roundsWithinI32(op))
+    out += " <";
   if (op.kind() == OpKind::Param) {
     const Tensor &content = op.parameter->content;
     out += ' ' + llvm::toHex(llvm::ArrayRef(reinterpret_cast<const uint8_t *>(content.raw()),

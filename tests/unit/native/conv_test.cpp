@@ -156,7 +156,29 @@ TEST_P(NativeConv, IntegerDepthwiseConvIsExact) {
   h.runAndCompare(target_);
 }
 
-// clamp(round(sum * multiplier) + zero point), with a multiplier for each channel.
+// Large enough for several units of work along lines and channels.
+TEST_P(NativeConv, LargeIntegerDepthwiseConvIsExact) {
+  Harness h(15);
+  for (int64_t stride : {1, 2}) {
+    ConvCase c = randomConv(h, 2, false);
+    makeNarrow(h, c);
+    c.x = {1, 144, 41, 37};
+    c.w = {144, 1, 3, 3};
+    c.group = 144;
+    c.strides = {stride, stride};
+    c.dilations = {1, 1};
+    c.pads = {1, 1, 1, 1};
+    c.weightType = DType::I8;
+    c.wZero = 0;
+    c.variableZero = false;
+    c.channelsLast = c.constantWeights = true;
+    addConv(h, c);
+  }
+  h.runAndCompare(target_);
+}
+
+// clamp(round(sum * multiplier) + zero point), with a multiplier for each channel. Products beyond
+// 32 bits too.
 TEST_P(NativeConv, RequantizeFollowsIntegerConv) {
   Harness h(11);
   for (int i = 0; i < 24; ++i) {
@@ -179,7 +201,8 @@ TEST_P(NativeConv, RequantizeFollowsIntegerConv) {
     auto wZero = h.constant(c.weightType, {}, {static_cast<double>(c.wZero)});
     std::vector<double> multipliers;
     for (int64_t m = 0; m < c.w[0]; ++m)
-      multipliers.push_back(std::ldexp(1.0, static_cast<int>(h.uniform(-8, -4))));
+      multipliers.push_back(
+          std::ldexp(1.0, static_cast<int>(i % 6 < 2 ? h.uniform(16, 30) : h.uniform(-8, -4))));
     auto multiplier = h.constant(DType::F32, {c.w[0]}, multipliers);
     Op *op = h.fuse(
         OpKind::Conv, {x.value, w.value, nullptr, xZero.value, wZero.value},
