@@ -12,6 +12,10 @@
 #include <string>
 #include <vector>
 
+namespace edgecc::pruning {
+class CurveCache;
+}
+
 namespace edgecc::driver {
 
 enum class Emit : uint8_t { Blob, Object, Library, Assembly, Llvm, Ir, Onnx };
@@ -30,6 +34,8 @@ struct CompressOptions {
   // samples by their numbers in `data`.
   DataSource *data = nullptr;
   const Metric *judge = nullptr;
+  // Shared by compiles of one model on the same samples: only the first one scores channels.
+  std::shared_ptr<pruning::CurveCache> pruningCurves;
 
   bool wantsReport() const { return !reportHtml.empty() || !reportJson.empty(); }
 };

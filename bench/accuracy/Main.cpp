@@ -38,6 +38,7 @@ int run(int argc, char **argv) {
     command->add_option("--calibrate", settings.calibrate,
                         "most samples to calibrate on; 0: all even ones");
     command->add_option("--rounds", settings.rounds, "turns of each model in timing");
+    command->add_option("--percents", settings.percents, "of the MACs, for the scenario prune");
     CompressionRecipe &base = settings.base;
     command->add_option("--quantize", base.quantize,
                         "another width than int8, for the scenario int8");

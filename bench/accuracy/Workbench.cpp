@@ -1,9 +1,8 @@
 #include "bench/accuracy/Workbench.h"
 
-#include "bench/accuracy/Statistics.h"
-
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fmt/format.h>
 #include <fstream>
 #include <unistd.h>
@@ -60,6 +59,7 @@ Expected<Compiled> Workbench::compress(const Prepared &prepared,
                                        const CompressionRecipe &recipe) const {
   driver::CompileOptions asked = options(prepared.task->model);
   asked.compress.recipe = recipe;
+  asked.compress.pruningCurves = prepared.curves;
   Split::Calibration even = prepared.split.calibration(settings_.calibrate);
   return compile(std::move(asked), &even);
 }
@@ -101,25 +101,21 @@ Expected<std::vector<double>> Workbench::time(std::span<Compiled *const> models,
     EDGECC_CHECK(compiled->model.run()); // warm
   }
   constexpr double kSlice = 4e6; // nanoseconds of one turn at least
-  std::vector<std::vector<double>> times(models.size());
+  std::vector<double> least(models.size(), INFINITY);
   for (size_t round = 0; round < settings_.rounds; ++round)
     for (size_t i = 0; i < models.size(); ++i) {
-      std::vector<double> turn;
       double spent = 0;
       while (spent < kSlice) {
         auto start = std::chrono::steady_clock::now();
         EDGECC_CHECK(models[i]->model.run());
-        turn.push_back(
+        double taken =
             std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start)
-                .count());
-        spent += turn.back();
+                .count();
+        least[i] = std::min(least[i], taken);
+        spent += taken;
       }
-      times[i].push_back(median(turn));
     }
-  std::vector<double> out;
-  for (const auto &one : times)
-    out.push_back(median(one));
-  return out;
+  return least;
 }
 
 } // namespace edgecc::bench

@@ -5,6 +5,7 @@
 #include "bench/accuracy/data/Tasks.h"
 #include "driver/CompileModel.h"
 #include "driver/RuntimeModel.h"
+#include "passes/compress/pruning/CurveCache.h"
 
 #include <map>
 
@@ -18,6 +19,8 @@ struct Settings {
   size_t limit = 0;       // samples of each task; 0: all
   size_t calibrate = 256; // of the even ones at most; 0: all
   size_t rounds = 15;     // of timing
+  // Of the MACs, to prune.
+  std::vector<int> percents{10, 20, 30, 40, 50, 60, 70};
   CompressionRecipe base; // what scenarios begin with
 };
 
@@ -35,6 +38,8 @@ struct Prepared {
   Compiled floating; // the model as it is
   Split split;
   Outputs reference; // of the float model on the scored samples
+  // Of pruning, for all compiles.
+  std::shared_ptr<pruning::CurveCache> curves = std::make_shared<pruning::CurveCache>();
 };
 
 class Workbench {
@@ -58,8 +63,8 @@ public:
   Expected<Prepared> prepare(const Task &task) const;
   Expected<Outputs> run(Compiled &compiled, const Split::Scored &scored) const;
 
-  // Median times of one run in nanoseconds; the models take turns, so that a change of the
-  // machine's speed meets all of them alike.
+  // Least times of one run in nanoseconds: what others on the machine take only adds to them. The
+  // models take turns, so that a change of the machine's speed meets all of them alike.
   Expected<std::vector<double>> time(std::span<Compiled *const> models,
                                      const std::vector<Tensor> &inputs) const;
 

@@ -6,6 +6,7 @@
 #include "driver/compress/SteppedSource.h"
 #include "driver/data/Labels.h"
 #include "passes/Pipeline.h"
+#include "passes/compress/pruning/CurveCache.h"
 #include "passes/compress/rounding/OutputNoise.h"
 
 #include <algorithm>
@@ -113,6 +114,7 @@ private:
     out.recipe.hasSamples = inputs_.learning != nullptr;
     out.state.data = inputs_.learning.get();
     out.state.metric = inputs_.learningMetric.get();
+    out.state.pruningCurves = inputs_.pruningCurves;
     PassManagerOptions options = passOptions_;
     options.compression = &out.state;
     EDGECC_TRY(reports,
@@ -151,6 +153,8 @@ Diagnostics tooMuchLost(const Score &score, double limit, const CompressionRecip
 
 Expected<CompressionInputs> openInputs(const CompressOptions &o, const Function &function) {
   CompressionInputs inputs;
+  inputs.pruningCurves =
+      o.pruningCurves ? o.pruningCurves : std::make_shared<pruning::CurveCache>();
   DataSource *samples = o.data;
   GroundTruth truth;
   if (!samples && !o.calibrate.empty()) {

@@ -25,7 +25,8 @@ struct CompressionInputs {
   std::unique_ptr<DataSource> samples;  // all of them
   std::unique_ptr<DataSource> learning; // what the passes see
   std::unique_ptr<DataSource> judging;  // what the result is judged by
-  std::unique_ptr<Metric> ownMetric;    // that the options name
+  std::shared_ptr<pruning::CurveCache> pruningCurves;
+  std::unique_ptr<Metric> ownMetric; // that the options name
   // Of the learning and of the judging samples; null where no metric is defined.
   std::unique_ptr<Metric> learningMetric, judgingMetric;
   std::vector<std::string> warnings; // sentences about the samples

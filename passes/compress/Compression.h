@@ -9,6 +9,10 @@
 
 namespace edgecc {
 
+namespace pruning {
+class CurveCache;
+}
+
 // How one layer computes. F32 activations with narrower weights is weight-only quantisation.
 struct Precision {
   DType weights = DType::F32;     // F32 F16 BF16 I16 I8 I4
@@ -34,6 +38,8 @@ struct Compression {
   std::unique_ptr<Module> original;
   // The float network that `quantize` was last given, which the passes behind it come close to.
   std::unique_ptr<Module> beforeQuantization;
+  // What runs of `prune` on these samples share; null: nothing.
+  std::shared_ptr<pruning::CurveCache> pruningCurves;
   std::vector<Note> notes;
 };
 

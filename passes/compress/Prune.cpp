@@ -2,6 +2,7 @@
 #include "ir/OpDef.h"
 #include "passes/compress/Passes.h"
 #include "passes/compress/pruning/Blocks.h"
+#include "passes/compress/pruning/CurveCache.h"
 #include "passes/compress/pruning/Refit.h"
 #include "passes/compress/pruning/Select.h"
 
@@ -126,8 +127,7 @@ private:
       note(found);
       if (criterion_ == Criterion::BnScale)
         EDGECC_CHECK(needsBatchNorms());
-      EDGECC_TRY(curves, scoreChannels(module_.main(), found.groups, criterion_, context_.executor,
-                                       samples_ ? &*samples_ : nullptr, context_.progress));
+      EDGECC_TRY(curves, scores(found.groups));
       std::vector<int64_t> originals;
       for (const DependencyGroup &group : found.groups) {
         const SlicedAxis &axis = group.axes.back();
@@ -147,6 +147,21 @@ private:
                                 static_cast<int64_t>(selection.channels.size()));
     }
     return {};
+  }
+
+  Expected<std::vector<Curve>> scores(std::span<const DependencyGroup> groups) {
+    CurveCache *cache = context_.compression ? context_.compression->pruningCurves.get() : nullptr;
+    uint64_t key = 0;
+    if (cache) {
+      key = CurveCache::keyOf(module_.main(), criterion_, samples_ ? samples_->size() : 0);
+      if (const std::vector<Curve> *found = cache->find(key))
+        return *found;
+    }
+    EDGECC_TRY(curves, scoreChannels(module_.main(), groups, criterion_, context_.executor,
+                                     samples_ ? &*samples_ : nullptr, context_.progress));
+    if (cache)
+      cache->keep(key, curves);
+    return std::move(curves);
   }
 
   // The same with whole residual blocks.

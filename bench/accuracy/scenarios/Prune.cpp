@@ -30,7 +30,7 @@ private:
   Expected<void> measure(const Task &task) {
     EDGECC_TRY(prepared, bench_.prepare(task));
     std::vector<Step> steps;
-    for (int percent = 10; percent <= 70; percent += 10) {
+    for (int percent : bench_.settings().percents) {
       auto step = prune(prepared, percent);
       if (step)
         steps.push_back(std::move(*step));

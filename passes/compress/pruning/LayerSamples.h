@@ -31,6 +31,19 @@ private:
   bool holdsOut_ = false;
 };
 
+// Some of them, as a data source of their own.
+class SomeSamples : public DataSource {
+public:
+  SomeSamples(CachedSamples &samples, std::vector<size_t> picked)
+      : samples_(samples), picked_(std::move(picked)) {}
+  size_t size() const override { return picked_.size(); }
+  Expected<std::vector<Tensor>> sample(size_t i) override { return samples_.get(picked_[i]); }
+
+private:
+  CachedSamples &samples_;
+  std::vector<size_t> picked_;
+};
+
 // `count` of `places`, the same for the same sample and layer.
 std::vector<int64_t> choosePlaces(int64_t places, int64_t count, size_t sample, size_t layer);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "passes/compress/pruning/LayerSamples.h"
+#include "passes/compress/rounding/LayerReplay.h"
 
 namespace edgecc::pruning {
 
@@ -15,20 +16,23 @@ public:
   // Whether there is an f32 output.
   bool canMeasure() const { return !outputs_.empty(); }
 
-  // Squared error of the outputs now relative to their variance, the mean over outputs.
-  Expected<double> measure() const;
+  // Squared error of the outputs now relative to their variance, the mean over outputs. `from`: the
+  // first op whose parameters have changed; from call to call it may stay or go on towards the end.
+  Expected<double> measure(const Op &from);
 
 private:
-  OutputError(const Function &function, Executor &executor, CachedSamples &samples)
-      : function_(&function), executor_(&executor), samples_(&samples) {}
-  Expected<std::vector<Eigen::VectorXf>> run() const; // one for each output, samples in a row
+  struct Output {
+    const Value *value;
+    size_t maker;           // position of its op in the body
+    Eigen::VectorXf wanted; // samples in a row
+  };
+  // What the outputs from `first` on are now.
+  Expected<std::vector<Eigen::VectorXf>> run(const Op &from, size_t first);
 
-  const Function *function_;
-  Executor *executor_;
-  CachedSamples *samples_;
-  std::vector<const Value *> outputs_;
-  std::vector<size_t> picked_;
-  std::vector<Eigen::VectorXf> wanted_;
+  std::unique_ptr<SomeSamples> picked_;
+  std::unique_ptr<LayerReplay> replay_;
+  std::map<const Op *, size_t> order_;
+  std::vector<Output> outputs_; // in the order of their makers
 };
 
 // Parameters that get their contents back.

@@ -2,6 +2,7 @@
 
 #include "ir/OpDef.h"
 #include "passes/compress/Compression.h"
+#include "passes/compress/rounding/LayerReplay.h"
 
 #include <algorithm>
 #include <numeric>
@@ -11,7 +12,7 @@ namespace edgecc::pruning {
 namespace {
 
 constexpr size_t kMaxRowBytes = size_t{128} << 20;
-constexpr double kRidges[] = {1, 10, 100, 1000}; // times the least
+constexpr double kRidges[] = {1, 3, 10, 30, 100, 300, 1000}; // times the least
 
 // Equations W x + b = y - skip of one layer at chosen places of the samples.
 class LayerFit {
@@ -91,78 +92,103 @@ public:
   }
 
 private:
-  // Weights with the bias as the last column.
-  struct Fit {
+  // W x = sum - skip in the clamp, to be solved for weights with the bias as the last column.
+  struct Equations {
+    BlockF x, sum, skip;
+    MatrixD gram; // of x
+  };
+
+  Equations equations(int64_t group, Eigen::Index from, Eigen::Index count) const {
+    Eigen::Index m = rows_.rows();
+    return {x_[static_cast<size_t>(group)].middleRows(from, count),
+            sum_.block(from, group * m, count, m),
+            skip_.block(from, group * m, count, m),
+            {}};
+  }
+
+  // How the least error in the samples that check comes about.
+  struct Best {
     MatrixD weights;
-    double error; // in the rows that check
+    double error;
+    double ridge = 0;
+    unsigned rounds = 0; // behind the clamp
   };
 
   MatrixD solveGroup(int64_t group, double &energy, double &errorBefore, double &errorAfter) {
-    Eigen::Index m = rows_.rows(), k = rows_.columns();
+    MatrixD start(rows_.rows(), rows_.columns() + 1);
+    start << rows_.matrix(group), rows_.bias(group);
     // The first rows fit; those behind check, or all if none are held out.
-    Eigen::Index checks = fitRows_ < count_ ? count_ - fitRows_ : count_;
-    const MatrixF &all = x_[static_cast<size_t>(group)];
-    BlockF x = all.topRows(fitRows_), xCheck = all.bottomRows(checks);
-    MatrixF sum = sum_.block(0, group * m, fitRows_, m);
-    MatrixF skip = skip_.block(0, group * m, fitRows_, m);
-    MatrixF skipCheck = skip_.block(count_ - checks, group * m, checks, m);
-    MatrixF wanted = clamp(sum_.block(count_ - checks, group * m, checks, m));
+    bool holdsOut = fitRows_ < count_;
+    Equations of = equations(group, 0, fitRows_);
+    of.gram = gramOf(of.x);
+    Eigen::Index checks = holdsOut ? count_ - fitRows_ : count_;
+    Equations check = equations(group, count_ - checks, checks);
+    MatrixF wanted = clamp(check.sum);
     Eigen::RowVectorXf mean = wanted.colwise().mean();
     energy += (wanted.rowwise() - mean).cast<double>().squaredNorm();
     auto errorOf = [&](const MatrixD &w) {
-      MatrixF result = timesTransposed(xCheck, w.cast<float>()) + skipCheck;
+      if (!w.allFinite())
+        return static_cast<double>(INFINITY);
+      MatrixF result = timesTransposed(check.x, w.cast<float>()) + check.skip;
       return (clamp(result) - wanted).cast<double>().squaredNorm();
     };
-    MatrixD start(m, k + 1);
-    start << rows_.matrix(group), rows_.bias(group);
-    Fit present{start, errorOf(start)}, best{start, INFINITY};
-    errorBefore += present.error;
+    double present = errorOf(start);
+    errorBefore += present;
 
-    // W0 + (Y X^T - W0 X X^T) (X X^T + ridge)^-1, for a rising ridge as long as that helps.
-    MatrixD gram = gramOf(x);
-    MatrixD residual = transposedTimes(sum - skip, x) - start * gram;
-    Eigen::LLT<MatrixD> factor;
-    for (double times : kRidges) {
-      Eigen::LLT<MatrixD> tried(damped(gram, times * options_.ridge));
-      if (tried.info() != Eigen::Success)
+    Best best{start, INFINITY};
+    for (double times : kRidges) { // as long as that helps
+      double ridge = times * options_.ridge;
+      auto fitted = fit(of, start, ridge, 0, {});
+      if (!fitted)
         continue;
-      Fit fit{start + MatrixD(tried.solve(residual.transpose()).transpose()), 0};
-      fit.error = fit.weights.allFinite() ? errorOf(fit.weights) : INFINITY;
-      if (fit.error >= best.error)
+      double error = errorOf(*fitted);
+      if (error >= best.error)
         break;
-      best = std::move(fit);
-      factor = std::move(tried);
-      if (checks == count_) // the least ridge fits best what it is fitted on
+      best = {std::move(*fitted), error, ridge};
+      if (!holdsOut) // the least ridge fits best what it is fitted on
         break;
     }
-    if (isClamped() && factor.rows() > 0)
-      fitBeyondClamp(best, {start, gram, sum, skip, x}, factor, errorOf);
-    if (best.error >= present.error)
-      best = std::move(present);
+    if (isClamped() && std::isfinite(best.error))
+      fit(of, start, best.ridge, options_.clampRounds, [&](unsigned round, const MatrixD &w) {
+        double error = errorOf(w);
+        if (error >= best.error)
+          return false;
+        best = {w, error, best.ridge, round};
+        return true;
+      });
+    if (best.error >= present) {
+      errorAfter += present;
+      return start;
+    }
     errorAfter += best.error;
-    return std::move(best.weights);
+    if (!holdsOut)
+      return std::move(best.weights);
+    // What has been found to generalise is worth fitting on all there is.
+    Equations all = equations(group, 0, count_);
+    all.gram = of.gram + gramOf(check.x);
+    auto final = fit(all, start, best.ridge, best.rounds, {});
+    return final && final->allFinite() ? std::move(*final) : std::move(best.weights);
   }
 
-  struct Equations {
-    const MatrixD &start, &gram;
-    const MatrixF &sum, &skip;
-    const BlockF &x;
-  };
-
-  // More rounds with goals that leave free what the clamp hides.
-  template <class ErrorOf>
-  void fitBeyondClamp(Fit &best, const Equations &of, const Eigen::LLT<MatrixD> &factor,
-                      ErrorOf &&errorOf) const {
+  // W0 + (Y X^T - W0 X X^T) (X X^T + ridge)^-1, then `rounds` more with goals that leave free what
+  // the clamp hides, as long as `goesOn`, if given.
+  std::optional<MatrixD> fit(const Equations &of, const MatrixD &start, double ridge,
+                             unsigned rounds,
+                             const std::function<bool(unsigned, const MatrixD &)> &goesOn) const {
+    Eigen::LLT<MatrixD> factor(damped(of.gram, ridge));
+    if (factor.info() != Eigen::Success)
+      return std::nullopt;
+    MatrixD base = start * of.gram, weights;
     MatrixF goal = of.sum;
-    for (unsigned round = 0; round < options_.clampRounds; ++round) {
-      relax(goal, of.sum, timesTransposed(of.x, best.weights.cast<float>()) + of.skip);
-      MatrixD residual = transposedTimes(goal - of.skip, of.x) - of.start * of.gram;
-      Fit fit{of.start + MatrixD(factor.solve(residual.transpose()).transpose()), 0};
-      fit.error = fit.weights.allFinite() ? errorOf(fit.weights) : INFINITY;
-      if (fit.error >= best.error)
+    for (unsigned round = 0; round <= rounds; ++round) {
+      if (round > 0)
+        relax(goal, of.sum, timesTransposed(of.x, weights.cast<float>()) + of.skip);
+      MatrixD residual = transposedTimes(goal - of.skip, of.x) - base;
+      weights = start + MatrixD(factor.solve(residual.transpose()).transpose());
+      if (round > 0 && goesOn && !goesOn(round, weights))
         break;
-      best = std::move(fit);
     }
+    return weights;
   }
 
   MatrixD damped(MatrixD gram, double ridge) const {
@@ -172,26 +198,27 @@ private:
     if (fitRows_ == count_) // nothing tells whether the ridge is enough
       diagonal *= 1 + shrinkage(static_cast<double>(k), static_cast<double>(count_));
     diagonal.array() += ridge * energy + 1e-12;
-    gram(k, k) += 1e-9 * static_cast<double>(fitRows_);
+    gram(k, k) += 1e-9 * static_cast<double>(count_); // where there is no bias, all there is
     return gram;
   }
 
   bool isClamped() const { return join_.low > -INFINITY || join_.high < INFINITY; }
 
-  MatrixF clamp(const MatrixF &values) const {
+  MatrixF clamp(const BlockF &values) const {
     return values.cwiseMax(static_cast<float>(join_.low)).cwiseMin(static_cast<float>(join_.high));
   }
 
   // Where the original is beyond the clamp, any result beyond it is right: the goal becomes the
   // present result there. This majorises the clamped error, so each round lowers it.
-  void relax(MatrixF &goal, const MatrixF &sum, const MatrixF &result) const {
+  void relax(MatrixF &goal, const BlockF &sum, const MatrixF &result) const {
     auto low = static_cast<float>(join_.low), high = static_cast<float>(join_.high);
-    for (Eigen::Index i = 0; i < goal.size(); ++i) {
-      float wanted = sum.data()[i], present = result.data()[i];
-      goal.data()[i] = wanted <= low    ? std::min(present, low)
+    for (Eigen::Index row = 0; row < goal.rows(); ++row)
+      for (Eigen::Index i = 0; i < goal.cols(); ++i) {
+        float wanted = sum(row, i), present = result(row, i);
+        goal(row, i) = wanted <= low    ? std::min(present, low)
                        : wanted >= high ? std::max(present, high)
                                         : wanted;
-    }
+      }
   }
 
   LinearRows rows_;
@@ -236,14 +263,17 @@ std::vector<std::vector<size_t>> stepsOf(const Function &function,
 
 // Targets are collected for several steps ahead, as far as these bytes go.
 constexpr size_t kMaxTargetBytes = size_t{192} << 20;
+// Values between two steps, of all samples.
+constexpr size_t kMaxReplayBytes = size_t{256} << 20;
 
 class Refitter {
 public:
   Refitter(Module &module, Function &function, const Function &original, const Origin &origin,
            Executor &executor, CachedSamples &samples, const RefitOptions &options,
            const Progress &progress)
-      : module_(module), function_(function), original_(original), origin_(origin),
-        executor_(executor), samples_(samples), options_(options), progress_(progress) {
+      : module_(module), original_(original), origin_(origin), executor_(executor),
+        samples_(samples), options_(options), progress_(progress), all_(samples, everyOne(samples)),
+        replay_(function, executor, all_, {.samples = samples.size(), .bytes = kMaxReplayBytes}) {
     auto order = orderOf(function);
     for (const auto &op : function.body.ops()) {
       if (auto rows = LinearRows::of(*op)) {
@@ -321,11 +351,7 @@ private:
       wanted.push_back(&layers_[number].input());
       wanted.insert(wanted.end(), joins_[number].skips.begin(), joins_[number].skips.end());
     }
-    EDGECC_TRY(session, executor_.prepare(function_, wanted));
-    for (size_t i = 0; i < samples_.size(); ++i) {
-      EDGECC_TRY(inputs, samples_.get(i));
-      EDGECC_TRY(values, session->run(inputs));
-      std::span<const Tensor> rest = values;
+    auto visit = [&](size_t i, std::span<const Tensor> rest) {
       for (size_t number : step) {
         size_t skips = joins_[number].skips.size();
         fits.at(number).addInput(i, rest[0], rest.subspan(1, skips));
@@ -333,12 +359,25 @@ private:
       }
       if (progress_)
         progress_(stepsDone * samples_.size() + i + 1, steps_.size() * samples_.size());
-    }
-    return {};
+    };
+    return replay_.run(wanted, firstUnfitted(stepsDone), visit);
+  }
+
+  // Of the layers of all steps from `step` on, the one that runs first.
+  const Op &firstUnfitted(size_t step) const {
+    size_t first = layers_.size();
+    for (; step < steps_.size(); ++step)
+      first = std::min(first, std::ranges::min(steps_[step]));
+    return layers_[first].op();
+  }
+
+  static std::vector<size_t> everyOne(const CachedSamples &samples) {
+    std::vector<size_t> all(samples.size());
+    std::iota(all.begin(), all.end(), size_t{0});
+    return all;
   }
 
   Module &module_;
-  Function &function_;
   const Function &original_;
   const Origin &origin_;
   Executor &executor_;
@@ -348,6 +387,8 @@ private:
   std::vector<LinearRows> layers_;
   std::vector<Join> joins_;
   std::vector<std::vector<size_t>> steps_;
+  SomeSamples all_;
+  LayerReplay replay_; // of `function_`
   RefitReport report_;
 };
 

@@ -21,6 +21,7 @@ public:
     for (int64_t g = 0; g < moments.rows.groups(); ++g) {
       MatrixD w(moments.rows.rows(), moments.rows.columns() + 1);
       w << moments.rows.matrix(g), moments.rows.bias(g);
+      norms_.push_back(w.colwise().squaredNorm());
       weights_.push_back(std::move(w));
       if (moments.isLarge())
         continue;
@@ -34,11 +35,16 @@ public:
     for (size_t g = 0; g < weights_.size(); ++g) {
       if (moments_.isLarge()) {
         for (int64_t c : columns_[channel])
-          sum += weights_[g].col(c).squaredNorm() * moments_.diagonal[g](0, c);
+          sum += norms_[g](0, c) * moments_.diagonal[g](0, c);
         continue;
       }
-      MatrixD w = weights_[g](Eigen::all, columns_[channel]);
-      MatrixD h = inverse_[g](columns_[channel], columns_[channel]);
+      const auto &columns = columns_[channel];
+      if (columns.size() == 1) {
+        sum += norms_[g](0, columns[0]) / inverse_[g](columns[0], columns[0]);
+        continue;
+      }
+      MatrixD w = weights_[g](Eigen::all, columns);
+      MatrixD h = inverse_[g](columns, columns);
       sum += w.cwiseProduct(h.llt().solve(w.transpose()).transpose()).sum();
     }
     return moments_.variance > 0 ? sum / moments_.variance : 0;
@@ -65,13 +71,14 @@ public:
       MatrixD block = inverse_[g](c, c);
       MatrixD gain = block.llt().solve(left.transpose()); // H^-1_cc^-1 H^-1_c,:
       MatrixD w = weights_[g](Eigen::all, c);
-      weights_[g] -= w * gain;
-      inverse_[g] -= left * gain;
+      weights_[g].noalias() -= w * gain;
+      inverse_[g].noalias() -= left * gain;
       for (int64_t i : c) { // exactly gone
         weights_[g].col(i).setZero();
         inverse_[g].row(i).setZero();
         inverse_[g].col(i).setZero();
       }
+      norms_[g] = weights_[g].colwise().squaredNorm();
     }
   }
 
@@ -94,6 +101,7 @@ private:
   const Moments &moments_;
   std::vector<std::vector<int64_t>> columns_;
   std::vector<MatrixD> weights_, inverse_;
+  std::vector<MatrixD> norms_; // squared, of each column of the weights
 };
 
 std::vector<Consumer> consumersOf(const DependencyGroup &group, const MomentsOfLayers &moments) {
@@ -206,8 +214,22 @@ void rescale(std::vector<double> &loss, size_t from, size_t to, double total) {
     loss[i] = sum > 0 ? loss[i] / sum * total : total / static_cast<double>(to - from);
 }
 
+// The first op that reads one of the group's parameters; null if none does.
+const Op *firstReader(const Function &function, const DependencyGroup &group) {
+  std::set<const Parameter *> parameters;
+  for (const SlicedAxis &axis : group.axes)
+    if (constantOf(axis.value))
+      parameters.insert(axis.value->definingOp()->parameter);
+  for (const auto &op : function.body.ops())
+    for (const Value *operand : op->operands())
+      if (operand && constantOf(operand) && parameters.contains(operand->definingOp()->parameter))
+        return op.get();
+  return nullptr;
+}
+
+// `from`: firstReader().
 Expected<Curve> greedy(const DependencyGroup &group, std::vector<Consumer> consumers,
-                       const OutputError &outputs) {
+                       OutputError &outputs, const Op *from) {
   Curve curve;
   size_t size = group.channels.size();
   std::vector<size_t> left(size);
@@ -245,12 +267,12 @@ Expected<Curve> greedy(const DependencyGroup &group, std::vector<Consumer> consu
       consumer.remove(left[best]);
     left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
     if (size_t gone = curve.order.size();
-        outputs.canMeasure() && levels.contains(gone) && before < kLost) {
+        outputs.canMeasure() && from && levels.contains(gone) && before < kLost) {
       Restore restore;
       for (const Consumer &consumer : consumers)
         consumer.apply(restore);
       zero(group, curve.order, restore);
-      EDGECC_TRY(now, outputs.measure());
+      EDGECC_TRY(now, outputs.measure(*from));
       double sum = std::accumulate(curve.loss.begin() + static_cast<std::ptrdiff_t>(measured),
                                    curve.loss.end(), 0.0);
       double more = std::isfinite(now) ? std::max(now - before, 0.0) : 1e9;
@@ -262,9 +284,38 @@ Expected<Curve> greedy(const DependencyGroup &group, std::vector<Consumer> consu
   }
   for (size_t i = measured; i < size; ++i)
     curve.loss[i] *= perLoss;
-  for (size_t i = 0; outputs.canMeasure() && !consumers.empty() && i < size; ++i)
+  for (size_t i = 0; measured > 0 && !consumers.empty() && i < size; ++i)
     curve.loss[i] = std::sqrt(curve.loss[i] * local[i]);
   return curve;
+}
+
+// From the first layers to the last, so that what is in front of a group is not computed again.
+Expected<std::vector<Curve>> measureCurves(const Function &function,
+                                           std::span<const DependencyGroup> groups,
+                                           const MomentsOfLayers &moments, OutputError &outputs,
+                                           const std::function<void(size_t, size_t)> &progress) {
+  auto order = orderOf(function);
+  struct Start {
+    size_t group;
+    const Op *reader;
+    size_t position;
+  };
+  std::vector<Start> starts;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const Op *reader = firstReader(function, groups[g]);
+    starts.push_back({g, reader, reader ? order.at(reader) : 0});
+  }
+  std::ranges::stable_sort(starts, {}, &Start::position);
+  std::vector<Curve> curves(groups.size());
+  size_t done = 0;
+  for (const Start &start : starts) {
+    const DependencyGroup &group = groups[start.group];
+    EDGECC_TRY(curve, greedy(group, consumersOf(group, moments), outputs, start.reader));
+    curves[start.group] = std::move(curve);
+    if (progress)
+      progress(++done, groups.size());
+  }
+  return curves;
 }
 
 } // namespace
@@ -290,20 +341,12 @@ Expected<std::vector<Curve>> scoreChannels(const Function &function,
            (rows.groups() == 1 || rows.columns() > rows.taps());
   };
   EDGECC_TRY(moments, collectMoments(function, *executor, *samples, isConsumer, progress));
-  std::optional<OutputError> outputs;
   if (criterion == Criterion::Taylor) {
-    EDGECC_TRY(created, OutputError::create(function, *executor, *samples, 64));
-    outputs = std::move(created);
+    EDGECC_TRY(outputs, OutputError::create(function, *executor, *samples, 64));
+    return measureCurves(function, groups, moments, outputs, progress);
   }
   for (const DependencyGroup &group : groups) {
     auto consumers = consumersOf(group, moments);
-    if (criterion == Criterion::Taylor) {
-      EDGECC_TRY(curve, greedy(group, std::move(consumers), *outputs));
-      curves.push_back(std::move(curve));
-      if (progress)
-        progress(curves.size(), groups.size());
-      continue;
-    }
     std::vector<double> scores(group.channels.size(), 0.0);
     for (size_t c = 0; c < scores.size(); ++c)
       for (const Consumer &consumer : consumers)

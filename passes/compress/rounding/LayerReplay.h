@@ -23,9 +23,9 @@ public:
 
   size_t samples() const { return samples_; }
 
-  // Computes `values` of the function's body for each sample in order. Each of them must be defined
-  // where `cut` stands or before, and no later run may ask for values in front of `cut`: what is in
-  // front of it must not change any more.
+  // Computes `values` of the function's body for each sample in order. No later run
+  // may ask for values in front of `cut` that no op from there on reads: what is in front of it
+  // must not change any more.
   using Visitor = std::function<void(size_t sample, std::span<const Tensor> values)>;
   Expected<void> run(std::span<const Value *const> values, const Op &cut, const Visitor &visit);
 

@@ -6,6 +6,7 @@
 #include "passes/compress/Passes.h"
 #include "passes/compress/pruning/Blocks.h"
 #include "passes/compress/pruning/Budget.h"
+#include "passes/compress/pruning/CurveCache.h"
 #include "passes/compress/pruning/Products.h"
 #include "tests/unit/passes/compress/PruningModels.h"
 
@@ -77,11 +78,16 @@ struct Outcome {
   Statistics statistics;
   Expected<void> result;
 
+  size_t progress = 0; // how often it was told
+
   explicit Outcome(const std::string &call, bool hasData = true, size_t samples = 48)
       : Outcome(call, residualNetwork(), hasData, samples) {}
+  Outcome(const std::string &call, std::shared_ptr<pruning::CurveCache> curves)
+      : Outcome(call, residualNetwork(), true, 48, std::move(curves)) {}
   Outcome(const std::string &call, std::unique_ptr<Module> of, bool hasData = true,
-          size_t samples = 48)
+          size_t samples = 48, std::shared_ptr<pruning::CurveCache> curves = nullptr)
       : module(std::move(of)) {
+    compression.pruningCurves = std::move(curves);
     Registry registry;
     registerBuiltinPasses(registry);
     auto passes = registry.parse(call);
@@ -91,6 +97,7 @@ struct Outcome {
     if (hasData)
       compression.data = &data;
     PassContext context{passes->front().options, &executor, nullptr, statistics, &compression};
+    context.progress = [&](size_t, size_t) { ++progress; };
     result = passes->front().pass->run(*module, context);
     if (result)
       EXPECT_TRUE(verify(*module));
@@ -153,6 +160,19 @@ TEST(Prune, GivesTheSameBytesEachTime) {
   Outcome again("prune{target=macs:0.4,align=1,rounds=2}");
   ASSERT_TRUE(once.result && again.result);
   EXPECT_EQ(print(*once.module), print(*again.module));
+}
+
+TEST(Prune, ScoresAModelOnceForAllFractions) {
+  auto curves = std::make_shared<pruning::CurveCache>();
+  Outcome first("prune{target=macs:0.2,align=1,refit=false}", curves);
+  Outcome second("prune{target=macs:0.4,align=1,refit=false}", curves);
+  Outcome alone("prune{target=macs:0.4,align=1,refit=false}");
+  Outcome other("prune{target=macs:0.4,align=1,refit=false,criterion=activation}", curves);
+  ASSERT_TRUE(first.result && second.result && alone.result && other.result);
+  EXPECT_GT(first.progress, 0u);
+  EXPECT_EQ(second.progress, 0u); // nothing was scored
+  EXPECT_EQ(print(*second.module), print(*alone.module));
+  EXPECT_GT(other.progress, 0u);
 }
 
 TEST(Prune, KeepsMultiplesOfTheAlignment) {
