@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/emulator/Check.h"
+#include "runtime/emulator/dataflow/Rows.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -19,7 +20,7 @@ public:
   ContextChecker(const ProgramT &program, size_t index, uint64_t weightsBytes)
       : program_(program), dataflow_(*program.dataflow), machine_(*program.device->dataflow),
         context_(*dataflow_.contexts[index]), index_(index), weightsBytes_(weightsBytes),
-        regions_(machine_.clusters) {}
+        regions_(machine_.clusters), used_(machine_.clusters) {}
 
   Result<void> run() {
     for (size_t i = 0; i < context_.streams.size(); ++i)
@@ -59,14 +60,13 @@ private:
         (stream->port >= dataflow_.boundaries.size() ||
          dataflow_.boundaries[stream->port] < static_cast<uint64_t>(*elements) * bits / 8))
       return bad(fmt::format("stream {} is larger than its boundary tensor", index));
-    int64_t rows = stream->row_axis < 0 ? 1 : stream->dims[static_cast<size_t>(stream->row_axis)];
-    uint64_t rowBytes = static_cast<uint64_t>(*elements / rows) * bits / 8;
-    if (stream->capacity > machine_.memory_bytes / rowBytes)
+    uint64_t slotBytes = rowShapeOf(*stream, machine_).slotBytes;
+    if (stream->capacity > machine_.memory_bytes / slotBytes)
       return full(fmt::format("stream {} ({}): {} rows of {} bytes", index, stream->name,
-                              stream->capacity, rowBytes),
+                              stream->capacity, slotBytes),
                   stream->cluster);
-    regions_[stream->cluster].push_back(
-        {stream->address, stream->capacity * rowBytes, fmt::format("stream {}", index)});
+    regions_[stream->cluster].push_back({stream->address, stream->capacity * slotBytes,
+                                         fmt::format("stream {} ({})", index, stream->name)});
     return {};
   }
 
@@ -95,9 +95,10 @@ private:
     if (!node || node->layer >= program_.layers.size())
       return bad(where + " belongs to no layer");
     int layer = static_cast<int>(node->layer);
-    if (node->cluster >= machine_.clusters || node->output >= context_.streams.size() ||
-        node->sub_clusters < 1 || node->controllers < 1)
-      return bad(where + " has no cluster, output or resources", layer);
+    if (node->output >= context_.streams.size())
+      return bad(where + " has no output", layer);
+    if (auto checked = parts(*node, where, layer); !checked)
+      return checked;
     if (context_.streams[node->output]->role == StreamRole::Input)
       return bad(where + " writes an input", layer);
     ++writers_[node->output];
@@ -117,9 +118,6 @@ private:
                      layer);
       inputs.push_back(operandOf(*feed->constant, nullptr));
     }
-    if (node->weight_bytes > 0)
-      regions_[node->cluster].push_back(
-          {node->weight_address, node->weight_bytes, "the weights of " + where});
     if (node->kernel.AsHostCall())
       return bad(where + " calls the host", layer);
     if (auto checked =
@@ -131,21 +129,49 @@ private:
     return {};
   }
 
+  // What the node owns in each of its clusters.
+  Result<void> parts(const NodeT &node, const std::string &where, int layer) {
+    NodePartT first;
+    first.cluster = node.cluster;
+    first.sub_clusters = node.sub_clusters;
+    first.controllers = node.controllers;
+    first.weight_bytes = node.weight_bytes;
+    first.weight_address = node.weight_address;
+    uint64_t controllers = 0;
+    for (size_t i = 0; i <= node.more_parts.size(); ++i) {
+      const NodePartT *part = i == 0 ? &first : node.more_parts[i - 1].get();
+      if (!part || part->cluster >= machine_.clusters)
+        return bad(where + " has no cluster", layer);
+      if (part->sub_clusters > uint64_t{part->controllers} * machine_.max_sub_clusters)
+        return bad(fmt::format("{} is given {} sub-clusters for {} controllers, each of which "
+                               "drives {}",
+                               where, part->sub_clusters, part->controllers,
+                               machine_.max_sub_clusters),
+                   layer);
+      controllers += part->controllers;
+      used_[part->cluster].controllers += part->controllers;
+      used_[part->cluster].subClusters += part->sub_clusters;
+      if (part->weight_bytes > 0)
+        regions_[part->cluster].push_back(
+            {part->weight_address, part->weight_bytes, "the weights of " + where});
+    }
+    if (controllers > machine_.max_parts)
+      return bad(fmt::format("{} is split into {} parts, and the machine allows {}", where,
+                             controllers, machine_.max_parts),
+                 layer);
+    return {};
+  }
+
   // Memory, controllers and sub-clusters of each cluster.
   Result<void> resources() {
-    std::vector<uint64_t> controllers(machine_.clusters), subClusters(machine_.clusters);
-    for (const auto &node : context_.nodes) {
-      controllers[node->cluster] += node->controllers;
-      subClusters[node->cluster] += node->sub_clusters;
-    }
     for (uint32_t cluster = 0; cluster < machine_.clusters; ++cluster) {
-      if (controllers[cluster] > machine_.controllers ||
-          subClusters[cluster] > machine_.sub_clusters)
+      auto [controllers, subClusters] = used_[cluster];
+      if (controllers > machine_.controllers || subClusters > machine_.sub_clusters)
         return fault(FaultKind::OverfullMemory,
                      fmt::format("context {}: cluster {} is given {} controllers and {} "
                                  "sub-clusters, and has {} and {}",
-                                 index_, cluster, controllers[cluster], subClusters[cluster],
-                                 machine_.controllers, machine_.sub_clusters));
+                                 index_, cluster, controllers, subClusters, machine_.controllers,
+                                 machine_.sub_clusters));
       auto &regions = regions_[cluster];
       std::ranges::sort(regions, {}, &Region::address);
       for (size_t i = 0; i < regions.size(); ++i) {
@@ -170,7 +196,11 @@ private:
   size_t index_;
   uint64_t weightsBytes_;
   std::vector<std::vector<Region>> regions_; // of each cluster
-  std::vector<int> writers_;                 // of each stream
+  struct Used {
+    uint64_t controllers = 0, subClusters = 0;
+  };
+  std::vector<Used> used_;   // of each cluster
+  std::vector<int> writers_; // of each stream
 };
 
 } // namespace

@@ -47,7 +47,8 @@ bool Meter::take(const Copy *copy) {
 }
 
 bool Meter::take(const Node *node) {
-  return all(node->stages(), node->inputs(), node->more_parts()) && kernel(node->kernel_type(), node->kernel());
+  return all(node->stages(), node->inputs(), node->more_parts()) &&
+         kernel(node->kernel_type(), node->kernel());
 }
 
 bool Meter::take(const DataflowProgram *program) {

@@ -28,8 +28,8 @@ const PrecisionRateT *precisionOf(const DataflowMachineT &machine, unsigned acti
   const PrecisionRateT *best = nullptr;
   for (const auto &entry : machine.precisions)
     if (entry->activation_bits >= activationBits && entry->weight_bits >= weightBits &&
-        (!best || entry->activation_bits + entry->weight_bits <
-                      best->activation_bits + best->weight_bits))
+        (!best ||
+         entry->activation_bits + entry->weight_bits < best->activation_bits + best->weight_bits))
       best = entry.get();
   return best;
 }
@@ -46,8 +46,8 @@ double rowCycles(const DataflowMachineT &machine, const Work &row, unsigned acti
   double lanes = machine.macs_per_cycle * (work->needs_sub_clusters ? subClusters : 1);
   double cycles = row.units / (lanes * work->fraction * precision->fraction);
   if (row.stageUnits > 0) {
-    const WorkFractionT *stages = fractionOf(
-        machine, row.stagesAreCheap ? WorkClass::Arithmetic : WorkClass::Transcendental);
+    const WorkFractionT *stages =
+        fractionOf(machine, row.stagesAreCheap ? WorkClass::Arithmetic : WorkClass::Transcendental);
     if (!stages)
       return kNever;
     cycles = std::max(cycles, row.stageUnits / (lanes * stages->fraction));

@@ -64,9 +64,8 @@ RowDemand demandOf(const NodeT &node, size_t input, const StreamT &from, const S
     // Rows that no window touches are passed by.
     bool reads = ranges[row].second > ranges[row].first;
     demand.arrived[row] = reads ? ranges[row].second : 0;
-    demand.released[row] =
-        std::min(demand.released[row + 1],
-                 reads ? ranges[row].first : static_cast<int32_t>(available));
+    demand.released[row] = std::min(demand.released[row + 1],
+                                    reads ? ranges[row].first : static_cast<int32_t>(available));
   }
   return demand;
 }
@@ -94,16 +93,16 @@ Result<NodeWork> workOfNode(const NodeT &node, std::span<const std::unique_ptr<S
   }
   if (!node.inputs.empty()) {
     const FeedT &first = *node.inputs[0];
-    work.activationBits = bitsOf(first.stream < 0
-                                     ? first.constant->type
-                                     : streams[static_cast<size_t>(first.stream)]->type);
+    work.activationBits = bitsOf(
+        first.stream < 0 ? first.constant->type : streams[static_cast<size_t>(first.stream)]->type);
     work.weightBits = work.activationBits;
   }
+  bool hasConstantWeights = false;
   if (node.kernel.AsContraction() && node.inputs.size() > 1) {
     const FeedT &second = *node.inputs[1];
-    work.weightBits = bitsOf(second.stream < 0
-                                 ? second.constant->type
-                                 : streams[static_cast<size_t>(second.stream)]->type);
+    hasConstantWeights = second.stream < 0;
+    work.weightBits = bitsOf(second.stream < 0 ? second.constant->type
+                                               : streams[static_cast<size_t>(second.stream)]->type);
   }
   std::vector<int64_t> outputDims = to.dims;
   if (to.row_axis >= 0)
@@ -117,6 +116,8 @@ Result<NodeWork> workOfNode(const NodeT &node, std::span<const std::unique_ptr<S
             ranges[demand.input][row].second - ranges[demand.input][row].first;
     }
     Work rowWork = workOf(node.kernel, node.stages, inputDims, outputDims);
+    if (hasConstantWeights && rowWork.kind == WorkClass::Product)
+      rowWork.kind = WorkClass::Dense;
     work.macs += rowWork.macs;
     work.elements += rowWork.elements;
     size_t kind = 0;

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/device/dataflow/RowSchedule.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace edgecc::device::dataflow {
+
+namespace {
+
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+uint64_t frameBytes(const Wire &wire) {
+  return static_cast<uint64_t>(wire.shape.rows) * wire.shape.rowBytes;
+}
+
+// Times of the rows of a wire, counted over all frames.
+struct WireTimes {
+  std::vector<double> reserved; // when its slot is taken
+  std::vector<double> arrived;
+  std::vector<double> firstUse;
+  std::vector<double> released; // when the last reader is done with it
+
+  void resize(size_t rows) {
+    reserved.assign(rows, 0);
+    arrived.assign(rows, 0);
+    firstUse.assign(rows, kNever);
+    released.assign(rows, 0);
+  }
+};
+
+class RowScheduler {
+public:
+  RowScheduler(const Graph &graph, Segment segment, const emulator::DataflowMachineT &machine,
+               std::span<const uint32_t> subClusters, double periodUs)
+      : graph_(graph), segment_(segment), machine_(machine), subClusters_(subClusters),
+        periodUs_(periodUs), link_(linkOf(graph, segment)), times_(graph.wires.size()) {}
+
+  RowSchedule run() {
+    if (periodUs_ == 0) {
+      simulate(1);
+      return std::move(schedule_);
+    }
+    // Frames behind one another until rings hold no more than with half as many.
+    constexpr size_t kMaxFrames = 32;
+    std::vector<uint64_t> before;
+    for (size_t frames = 4; frames <= kMaxFrames; frames *= 2) {
+      simulate(frames);
+      measureRings(frames);
+      if (schedule_.capacities == before)
+        break;
+      before = schedule_.capacities;
+    }
+    return std::move(schedule_);
+  }
+
+private:
+  size_t rowsOf(uint32_t wire) const { return static_cast<size_t>(graph_.wires[wire].shape.rows); }
+  double transferUs(uint64_t bytes) const {
+    return static_cast<double>(bytes) / (machine_.link->gb_s * 1e3);
+  }
+
+  void simulate(size_t frames) {
+    schedule_.firstUs.clear();
+    schedule_.latencyUs = 0;
+    for (uint32_t wire : link_.in)
+      feed(wire, frames);
+    for (size_t i = segment_.begin; i < segment_.end; ++i)
+      computeNode(i, frames);
+    for (uint32_t wire : link_.out)
+      drain(wire, frames);
+  }
+
+  // Rows come evenly over a period; at the beginning, as fast as the link carries all inputs.
+  void feed(uint32_t wire, size_t frames) {
+    WireTimes &times = times_[wire];
+    size_t rows = rowsOf(wire);
+    times.resize(rows * frames);
+    double frameUs = std::max(periodUs_, transferUs(link_.inBytes));
+    for (size_t row = 0; row < rows * frames; ++row)
+      times.arrived[row] = machine_.link->latency_us +
+                           frameUs * static_cast<double>(row + 1) / static_cast<double>(rows);
+  }
+
+  void computeNode(size_t index, size_t frames) {
+    const GraphNode &node = graph_.nodes[index];
+    const emulator::NodeWork &work = node.work;
+    std::vector<double> cycles = work.cycles(machine_, subClusters_[index]);
+    auto rows = static_cast<size_t>(work.rows);
+    WireTimes &out = times_[node.node->output];
+    out.resize(rows * frames);
+    double idle = 0; // since then
+    for (size_t frame = 0; frame < frames; ++frame)
+      for (size_t row = 0; row < rows; ++row) {
+        double start = idle;
+        for (const auto &demand : work.demands) {
+          size_t base = frame * rowsOf(demand.stream);
+          if (auto needed = static_cast<size_t>(demand.arrived[row]); needed > 0)
+            start = std::max(start, times_[demand.stream].arrived[base + needed - 1]);
+        }
+        double end = start + cycles[work.kindOf[row]] / machine_.clock_mhz;
+        out.reserved[frame * rows + row] = start;
+        out.arrived[frame * rows + row] = end;
+        if (frame == 0 && row == 0)
+          schedule_.firstUs.push_back(start);
+        for (const auto &demand : work.demands)
+          use(demand, frame, row, start, end);
+        idle = end;
+      }
+  }
+
+  // Rows that this row of a reader is the first to need, and those that it is the last to need.
+  void use(const emulator::RowDemand &demand, size_t frame, size_t row, double start, double end) {
+    WireTimes &times = times_[demand.stream];
+    size_t base = frame * rowsOf(demand.stream);
+    size_t before = row == 0 ? 0 : static_cast<size_t>(demand.arrived[row - 1]);
+    for (size_t r = before; r < static_cast<size_t>(demand.arrived[row]); ++r)
+      times.firstUse[base + r] = std::min(times.firstUse[base + r], start);
+    for (auto r = static_cast<size_t>(demand.released[row]);
+         r < static_cast<size_t>(demand.released[row + 1]); ++r)
+      times.released[base + r] = std::max(times.released[base + r], end);
+  }
+
+  // All outputs share the link: each gets the part of it that its bytes need.
+  void drain(uint32_t wire, size_t frames) {
+    WireTimes &times = times_[wire];
+    size_t rows = rowsOf(wire);
+    double rowUs = transferUs(link_.outBytes) / static_cast<double>(rows);
+    double idle = 0;
+    for (size_t row = 0; row < rows * frames; ++row) {
+      idle =
+          std::max(idle, times.arrived[row]) + rowUs + (row == 0 ? machine_.link->latency_us : 0);
+      times.released[row] = std::max(times.released[row], idle);
+      if (row + 1 == rows)
+        schedule_.latencyUs = std::max(schedule_.latencyUs, idle);
+    }
+  }
+
+  void measureRings(size_t frames) {
+    schedule_.capacities.assign(graph_.wires.size(), 0);
+    for (uint32_t wire : link_.in) {
+      // The host sends a row when there is room: early enough if that is a few rows before its use.
+      constexpr double kRowsAhead = 2;
+      WireTimes &times = times_[wire];
+      size_t rows = rowsOf(wire);
+      double ahead =
+          kRowsAhead * std::max(periodUs_, transferUs(link_.inBytes)) / static_cast<double>(rows);
+      for (size_t row = 0; row < rows * frames; ++row)
+        times.reserved[row] =
+            (times.firstUse[row] < kNever ? times.firstUse[row] : times.arrived[row]) - ahead;
+      setCapacity(wire);
+    }
+    for (size_t i = segment_.begin; i < segment_.end; ++i)
+      setCapacity(graph_.nodes[i].node->output);
+  }
+
+  // The most rows that are there at one time. Rows that no reader needs go as they come.
+  void setCapacity(uint32_t wire) {
+    const WireTimes &times = times_[wire];
+    uint64_t most = 1;
+    size_t oldest = 0;
+    double reserved = 0, released = 0;
+    for (size_t row = 0; row < times.reserved.size(); ++row) {
+      reserved = std::max(reserved, times.reserved[row]);
+      // Rows leave in order.
+      while (oldest < row && std::max(released, times.released[oldest]) <= reserved)
+        released = std::max(released, times.released[oldest++]);
+      most = std::max<uint64_t>(most, row - oldest + 1);
+    }
+    schedule_.capacities[wire] = most;
+  }
+
+  const Graph &graph_;
+  Segment segment_;
+  const emulator::DataflowMachineT &machine_;
+  std::span<const uint32_t> subClusters_;
+  double periodUs_;
+  SegmentLink link_;
+  std::vector<WireTimes> times_;
+  RowSchedule schedule_;
+};
+
+} // namespace
+
+SegmentLink linkOf(const Graph &graph, Segment segment) {
+  SegmentLink link;
+  auto inside = [&](int node) {
+    return node >= static_cast<int>(segment.begin) && node < static_cast<int>(segment.end);
+  };
+  std::vector<bool> seen(graph.wires.size());
+  for (size_t i = segment.begin; i < segment.end; ++i)
+    for (const auto &demand : graph.nodes[i].work.demands) {
+      const Wire &wire = graph.wires[demand.stream];
+      if (inside(wire.writer) || seen[demand.stream])
+        continue;
+      seen[demand.stream] = true;
+      link.in.push_back(demand.stream);
+      link.inBytes += frameBytes(wire);
+    }
+  for (size_t i = segment.begin; i < segment.end; ++i) {
+    uint32_t index = graph.nodes[i].node->output;
+    const Wire &wire = graph.wires[index];
+    bool leaves = wire.isOutput || !wire.hostReaders.empty() ||
+                  std::ranges::any_of(wire.readers, [&](uint32_t reader) {
+                    return !inside(static_cast<int>(reader));
+                  });
+    if (leaves) {
+      link.out.push_back(index);
+      link.outBytes += frameBytes(wire);
+    }
+  }
+  return link;
+}
+
+RowSchedule scheduleRows(const Graph &graph, Segment segment,
+                         const emulator::DataflowMachineT &machine,
+                         std::span<const uint32_t> subClusters, double periodUs) {
+  return RowScheduler(graph, segment, machine, subClusters, periodUs).run();
+}
+
+} // namespace edgecc::device::dataflow

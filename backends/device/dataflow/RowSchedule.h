@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// When each row of a context is computed if rings never fill: start = max(end of the row before,
+// arrival of what it reads). It tells how long a frame takes to flow through, and how many rows lie
+// in each ring when frames come at a given pace. Rings of that size allow this very schedule, and a
+// network of rows is a marked graph, in which starting earlier never delays anything: so the
+// device, which starts rows as early as it can, keeps that pace too and cannot deadlock (Commoner,
+// Holt, Even, Pnueli, "Marked directed graphs", 1971; Baccelli et al., "Synchronization and
+// Linearity", 1992).
+#pragma once
+
+#include "backends/device/dataflow/Graph.h"
+
+namespace edgecc::device::dataflow {
+
+// Nodes [begin, end) of a graph as one context.
+struct Segment {
+  size_t begin = 0, end = 0;
+};
+
+// What goes over the link to and from a segment.
+struct SegmentLink {
+  std::vector<uint32_t> in, out;      // wires
+  uint64_t inBytes = 0, outBytes = 0; // of a frame
+};
+SegmentLink linkOf(const Graph &graph, Segment segment);
+
+struct RowSchedule {
+  double latencyUs = 0;             // of the first frame
+  std::vector<uint64_t> capacities; // of each wire of the graph; 0: not in the segment
+  std::vector<double> firstUs;      // start of the first row of each node of the segment
+};
+
+// `subClusters` of each node of the graph. `periodUs`: frames come at this pace, row by row evenly;
+// 0: one frame, as fast as the link is (capacities are then not computed).
+RowSchedule scheduleRows(const Graph &graph, Segment segment,
+                         const emulator::DataflowMachineT &machine,
+                         std::span<const uint32_t> subClusters, double periodUs);
+
+} // namespace edgecc::device::dataflow

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/emulator/dataflow/Schedule.h"
+
+#include "runtime/emulator/dataflow/Storage.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace edgecc::emulator::dataflow {
+
+Result<Scheduler> Scheduler::make(const ProgramT &program) {
+  Scheduler scheduler(program);
+  for (size_t i = 0; i < program.dataflow->contexts.size(); ++i) {
+    auto pipeline = makePipeline(program, i);
+    if (!pipeline)
+      return tl::unexpected(pipeline.error());
+    scheduler.pipelines_.push_back(std::move(*pipeline));
+  }
+  return scheduler;
+}
+
+double Scheduler::switchUs(size_t context) const {
+  if (pipelines_.size() < 2)
+    return 0;
+  const DataflowMachineT &machine = *program_->device->dataflow;
+  return machine.context_switch_us +
+         static_cast<double>(pipelines_[context]->weightBytes) / (machine.configuration_gb_s * 1e3);
+}
+
+Result<void> Scheduler::callHost(size_t context, unsigned frames, Storage &storage,
+                                 const HostFunction &host) const {
+  for (const auto &step : program_->dataflow->host_steps) {
+    if (step->context != context)
+      continue;
+    if (!host)
+      return fault(FaultKind::HostFailure, "the program has host parts, and nothing to run them",
+                   static_cast<int>(step->layer));
+    for (unsigned frame = 0; frame < frames; ++frame) {
+      std::vector<std::span<const std::byte>> inputs;
+      std::vector<std::span<std::byte>> outputs;
+      for (const HostTensor &tensor : step->inputs)
+        inputs.push_back(storage.read(tensor, frame));
+      for (const HostTensor &tensor : step->outputs)
+        outputs.push_back(storage.write(tensor, frame));
+      if (auto called = host(step->part, inputs, outputs); !called)
+        return called;
+    }
+  }
+  return {};
+}
+
+Result<Schedule> Scheduler::run(unsigned frames, Storage *storage, const HostFunction &host) const {
+  Schedule schedule;
+  unsigned batch = pipelines_.size() < 2 && !storage ? frames : program_->dataflow->batch;
+  if (pipelines_.size() == 1 && program_->dataflow->host_steps.empty())
+    batch = frames;
+  for (unsigned done = 0; done < frames;) {
+    unsigned now = std::min(batch, frames - done);
+    std::vector<double> ends(now, schedule.endUs);
+    for (size_t context = 0; context <= pipelines_.size(); ++context) {
+      if (storage)
+        if (auto called = callHost(context, now, *storage, host); !called)
+          return tl::unexpected(called.error());
+      if (context == pipelines_.size())
+        break;
+      const Pipeline &pipeline = *pipelines_[context];
+      ContextVisit visit{.context = context, .frames = now, .switchUs = switchUs(context)};
+      visit.startUs = schedule.endUs + visit.switchUs;
+      VisitOptions options{.frames = now, .startUs = visit.startUs};
+      if (storage)
+        options.done = [&](const Actor &actor, unsigned frame, int64_t row) -> Result<void> {
+          storage->apply(pipeline, actor, frame, row);
+          return {};
+        };
+      auto simulated = simulate(pipeline, options);
+      if (!simulated)
+        return tl::unexpected(simulated.error());
+      if (simulated->deadlocked)
+        return tl::unexpected(explainDeadlock(pipeline, options, *simulated));
+      schedule.endUs = simulated->endUs;
+      ends = simulated->frameEndUs;
+      visit.visit = std::move(*simulated);
+      schedule.visits.push_back(std::move(visit));
+    }
+    schedule.frameEndUs.insert(schedule.frameEndUs.end(), ends.begin(), ends.end());
+    done += now;
+  }
+  return schedule;
+}
+
+Result<Schedule> Scheduler::settle(double &fps) const {
+  constexpr double kSettled = 1e-3; // relative change of the rate
+  constexpr unsigned kMaxFrames = 256;
+  constexpr int64_t kMaxRows = 1 << 24;
+  if (pipelines_.size() != 1) {
+    unsigned batch = program_->dataflow->batch;
+    auto schedule = run(batch, nullptr, {});
+    if (schedule)
+      fps = schedule->endUs > 0 ? batch * 1e6 / schedule->endUs : 0;
+    return schedule;
+  }
+  int64_t rows = 1;
+  for (const Ring &ring : pipelines_[0]->rings)
+    rows += ring.shape.rows;
+  double before = 0;
+  for (unsigned frames = 4;; frames *= 2) {
+    auto schedule = run(frames, nullptr, {});
+    if (!schedule)
+      return schedule;
+    const auto &ends = schedule->frameEndUs;
+    double us = ends.back() - ends[frames / 2 - 1];
+    fps = us > 0 ? (frames - frames / 2) * 1e6 / us : 0;
+    if (std::abs(fps - before) <= kSettled * fps || frames >= kMaxFrames ||
+        rows * frames * 2 > kMaxRows)
+      return schedule;
+    before = fps;
+  }
+}
+
+} // namespace edgecc::emulator::dataflow

@@ -1,0 +1,110 @@
+// Random quantised networks on random dataflow machines, small ones among them: the emulated device
+// computes what the reference backend makes of the lowered network, bit for bit, for any number of
+// frames; nothing deadlocks, and the mapper's estimate is what the emulator counts.
+// EDGECC_DEVICE_COUNT sets how many.
+#include "tests/differential/QuantizedGraphs.h"
+#include "tests/unit/device/EmulatedModel.h"
+
+#include "backends/reference/ReferenceExecutor.h"
+#include "ir/Text.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <random>
+
+namespace edgecc::test {
+namespace {
+
+class RandomMachine {
+public:
+  explicit RandomMachine(uint64_t seed) : random_(seed * 0x9e3779b97f4a7c15u + 3) {}
+
+  emulator::DeviceT device() {
+    auto loaded = device::loadDevice("hailo8");
+    EXPECT_TRUE(loaded);
+    emulator::DataflowMachineT &machine = *loaded->dataflow;
+    machine.clusters = number(1, 6);
+    machine.sub_clusters = number(2, 24);
+    machine.controllers = number(4, 16);
+    machine.memory_bytes = uint64_t{1} << number(12, 17);
+    machine.max_sub_clusters = number(1, 8);
+    machine.max_parts = number(1, 8);
+    machine.macs_per_cycle = 1u << number(2, 6);
+    machine.row_overhead_cycles = number(0, 40);
+    machine.row_alignment = 1u << number(0, 5);
+    machine.link->gb_s = number(1, 40) / 10.0;
+    machine.link->latency_us = number(0, 3);
+    machine.context_switch_us = number(0, 50);
+    return *loaded;
+  }
+  device::MapOptions options() {
+    device::MapOptions options;
+    options.batch = number(1, 4);
+    return options;
+  }
+  uint32_t number(uint32_t low, uint32_t high) {
+    return low + static_cast<uint32_t>(random_() % (high - low + 1));
+  }
+
+private:
+  std::mt19937_64 random_;
+};
+
+// Memory is doubled until the largest layer fits.
+Expected<device::DeviceCode> mapSomehow(const Module &module, emulator::DeviceT &device,
+                                        const device::MapOptions &options) {
+  for (int attempt = 0;; ++attempt) {
+    auto code = device::mapFunction(module.main(), device, options);
+    if (code || attempt == 12)
+      return code;
+    device.dataflow->memory_bytes *= 2;
+  }
+}
+
+TEST(DataflowRandom, EmulatedResultsEqualTheReferenceBitForBit) {
+  const char *count = std::getenv("EDGECC_DEVICE_COUNT");
+  uint64_t graphs = count ? std::strtoull(count, nullptr, 10) : 60;
+  unsigned several = 0;
+  double worst = 0;
+  for (uint64_t seed = 0; seed < graphs; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    DType type = seed % 4 == 3 ? DType::I16 : seed % 2 ? DType::U8 : DType::I8;
+    auto graph = generateQuantized(seed, type);
+    ASSERT_TRUE(graph) << str(graph.error());
+    auto module = loweredToIntegers(*graph->module);
+    ASSERT_TRUE(module) << str(module.error());
+    auto expected = ReferenceExecutor().run((*module)->main(), graph->inputs);
+    ASSERT_TRUE(expected) << str(expected.error());
+    RandomMachine random(seed);
+    emulator::DeviceT device = random.device();
+    auto code = mapSomehow(**module, device, random.options());
+    ASSERT_TRUE(code) << str(code.error()) << "\n" << print(**module);
+    auto checked =
+        emulator::readProgram(emulator::writeProgram(code->program), code->weights.size());
+    ASSERT_TRUE(checked) << checked.error().message;
+    code->program = std::move(**checked);
+    auto results = emulate(**module, *code, graph->inputs, {.frames = random.number(1, 5)});
+    ASSERT_TRUE(results) << str(results.error()) << "\n" << print(**module);
+    for (size_t i = 0; i < expected->size(); ++i)
+      ASSERT_EQ((*results)[i], (*expected)[i]) << "output " << i << "\n" << print(**module);
+    if (code->program.dataflow->contexts.empty())
+      continue; // the host computes it all
+    several += code->program.dataflow->contexts.size() > 1;
+    auto report = emulator::measure(code->program);
+    ASSERT_TRUE(report) << report.error().message;
+    double fps = std::abs(std::log(report->fps / code->program.estimate->fps));
+    double latency =
+        std::abs(std::log(report->latencyUs / 1e3 / code->program.estimate->latency_ms));
+    worst = std::max({worst, fps, latency});
+    EXPECT_LT(fps, std::log(1.1)) << report->fps << " " << code->program.estimate->fps;
+    EXPECT_LT(latency, std::log(1.1))
+        << report->latencyUs << " " << 1e3 * code->program.estimate->latency_ms;
+  }
+  EXPECT_GT(several, 0u) << "no network needed several contexts";
+  RecordProperty("worst_estimate", std::to_string(worst));
+}
+
+} // namespace
+} // namespace edgecc::test
