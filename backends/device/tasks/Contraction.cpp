@@ -62,6 +62,8 @@ Expected<Task> convTask(const Op &op) {
     kernel.pads_low.push_back(static_cast<int32_t>(op.ints("pads")[i]));
     kernel.pads_high.push_back(static_cast<int32_t>(op.ints("pads")[spatial + i]));
   }
+  const Dims &w = op.operand(1)->dims();
+  kernel.kernel.assign(w.begin() + 2, w.end());
   kernel.sum_type = elementTypeOf(op.result()->type.dtype);
   addInput(task, op.operand(0));
   addInput(task, op.operand(1));
