@@ -306,10 +306,6 @@ Value *Net::maxOver(Value *x, int64_t axis) {
   return create(OpKind::ReduceMax, {x}, {{"axes", Dims{axis}}});
 }
 
-Value *Net::meanOver(Value *x, int64_t axis) {
-  return create(OpKind::ReduceMean, {x}, {{"axes", Dims{axis}}, {"keepdims", false}});
-}
-
 // --- common ends ---
 
 Value *Net::classifier(Value *x, int64_t classes) {

@@ -85,8 +85,7 @@ public:
   Value *flatten(Value *x); // [N, rest]
   Value *spaceToDepth(Value *x, int64_t block);
   Value *shuffleChannels(Value *x, int64_t groups);
-  Value *maxOver(Value *x, int64_t axis);  // kept with extent 1
-  Value *meanOver(Value *x, int64_t axis); // dropped
+  Value *maxOver(Value *x, int64_t axis); // kept with extent 1
 
   // --- common ends ---
   // Global average, fully connected layer: the scores of a classifier.
