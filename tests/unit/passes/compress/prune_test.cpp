@@ -8,6 +8,7 @@
 #include "passes/compress/pruning/Budget.h"
 #include "passes/compress/pruning/CurveCache.h"
 #include "passes/compress/pruning/Products.h"
+#include "passes/compress/pruning/Select.h"
 #include "tests/unit/passes/compress/PruningModels.h"
 
 #include <gmock/gmock.h>
@@ -182,6 +183,33 @@ TEST(Prune, KeepsMultiplesOfTheAlignment) {
     if (op->kind() == OpKind::Conv && op->location != "y")
       EXPECT_EQ(op->result()->dims()[1] % 4, 0);
   EXPECT_GT(aligned.statistics.count("channels removed"), 0);
+}
+
+// The trunk's channels cost least for what they save, but four of them are half of the network.
+TEST(Prune, ReachesTheTargetWithoutMuchMoreThanThat) {
+  auto module = residualNetwork();
+  auto found = pruning::findDependencyGroups(*module, module->main());
+  ASSERT_EQ(found.groups.size(), 3u);
+  auto chosen = [&](double lossInBlock) {
+    std::vector<pruning::Curve> curves;
+    std::vector<int64_t> originals;
+    for (const auto &group : found.groups) {
+      size_t size = group.channels.size();
+      pruning::Curve &curve = curves.emplace_back();
+      for (size_t i = 0; i < size; ++i)
+        curve.order.push_back(i);
+      curve.loss.assign(size, size == 8 ? 0.1 : lossInBlock);
+      originals.push_back(static_cast<int64_t>(size));
+    }
+    pruning::Budget budget(module->main(), pruning::Resource::Macs, nullptr);
+    auto selections = pruning::selectChannels(budget, found.groups, curves, originals,
+                                              0.9 * budget.cost(), {.align = 4});
+    EXPECT_EQ(selections.size(), 1u);
+    EXPECT_EQ(selections[0].channels.size(), 4u);
+    return selections[0].group->channels.size();
+  };
+  EXPECT_EQ(chosen(0.03), 16u);
+  EXPECT_EQ(chosen(0.11), 8u); // here the trunk loses less than a step in a block
 }
 
 TEST(Prune, TakesTheSameShareOfEveryLayer) {
