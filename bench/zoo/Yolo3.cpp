@@ -112,7 +112,7 @@ std::vector<Topology> yolo3s() {
   return {
       {"yolov3_416",
        "YOLOv3",
-       {{"Hailo-8", "yolov3_416"}, {"Hailo-8", "yolov3_gluon_416"}},
+       {{"Hailo-8", "yolov3_416"}, {"Hailo-8", "yolov3_gluon_416"}, {"Myriad X", "yolo-v3"}},
        [] { return yolo3("yolov3_416", 416); }},
       {"yolov3_608",
        "YOLOv3",
@@ -120,7 +120,10 @@ std::vector<Topology> yolo3s() {
        [] { return yolo3("yolov3_608", 608); },
        "both rows print 68.79 M parameters, but at 416x416 the same network has 61.92 M; the "
        "operations of yolov3 are those of another variant, the ones of yolov3_gluon agree"},
-      {"tiny_yolov3", "YOLOv3", {{"Hailo-8", "tiny_yolov3"}}, tinyYolo3},
+      {"tiny_yolov3",
+       "YOLOv3",
+       {{"Hailo-8", "tiny_yolov3"}, {"Myriad X", "tiny-yolo-v3"}},
+       tinyYolo3},
       {"yolov4_leaky",
        "YOLOv4",
        {{"Hailo-8", "yolov4_leaky"}},
