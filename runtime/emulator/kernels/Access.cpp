@@ -168,6 +168,8 @@ void storeRun(const Operand &y, int64_t position, int64_t stride, int64_t count,
 }
 
 template <class To> void loadAll(const Operand &x, To *out) {
+  if (x.elements() == 0)
+    return;
   Walk walk = walkOf(x.dims, {x.strides});
   int64_t length = walk.length();
   for (int64_t row = 0, rows = walk.rows(); row < rows; ++row) {
@@ -183,6 +185,9 @@ template void loadAll(const Operand &, int32_t *);
 template void loadAll(const Operand &, int16_t *);
 
 Operand slice(Operand x, size_t axis, int64_t first, int64_t count) {
+  x.dims[axis] = count;
+  if (x.elements() == 0) // there may be no memory at all
+    return x;
   int64_t offset = first * x.strides[axis];
   if (isPacked(x.type)) {
     int64_t at = x.nibble + offset, low = at & 1;
@@ -191,7 +196,6 @@ Operand slice(Operand x, size_t axis, int64_t first, int64_t count) {
   } else {
     x.data += offset;
   }
-  x.dims[axis] = count;
   return x;
 }
 

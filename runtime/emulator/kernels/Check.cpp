@@ -48,11 +48,14 @@ Result<void> checkReduce(const ReduceT &kernel, const Operand &x, const Operand 
   std::set<uint32_t> axes(kernel.axes.begin(), kernel.axes.end());
   if (axes.size() != kernel.axes.size() || (!axes.empty() && *axes.rbegin() >= x.dims.size()))
     return unfit("a reduction over axes that are not there");
-  std::vector<int64_t> dims = x.dims;
-  for (uint32_t axis : axes)
-    dims[axis] = 1;
-  if (dims != y.dims)
-    return unfit("a reduction whose output has not extent 1 along the axes");
+  std::vector<int64_t> dims = x.dims, kept;
+  for (size_t i = 0; i < dims.size(); ++i)
+    if (!axes.contains(static_cast<uint32_t>(i)))
+      kept.push_back(dims[i]);
+    else
+      dims[i] = 1;
+  if (dims != y.dims && kept != y.dims)
+    return unfit("a reduction whose output keeps other axes");
   if (kernel.kind == ReduceKind::ArgMax || kernel.kind == ReduceKind::ArgMin)
     return kernel.to == ElementType::I64 || kernel.to == ElementType::I32
                ? Result<void>()

@@ -170,7 +170,9 @@ struct RowProblem {
       return move();
     if (outputRowAxis < 0)
       return compute(kernel, stages, inputs, output);
-    if (!isRowwise(kernel, outputDims, outputRowAxis))
+    bool isSqueezed =
+        kernel.type == Kernel::Reduce && inputDims[0].size() != outputDims.size();
+    if (isSqueezed || !isRowwise(kernel, outputDims, outputRowAxis))
       return fromWhole();
     std::vector<Operand> parts = stageInputs();
     switch (kernel.type) {

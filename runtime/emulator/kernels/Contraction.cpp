@@ -123,7 +123,7 @@ template <class Core> struct Contractor {
     for (size_t d = batch.size(), axis = own; d-- > 0; i /= batch[d])
       if (axis > 0) {
         --axis;
-        x = slice(std::move(x), axis, x.dims[axis] == 1 ? 0 : i % batch[d], 1);
+        x = slice(x, axis, x.dims[axis] == 1 ? 0 : i % batch[d], 1);
       }
     x.dims.erase(x.dims.begin(), x.dims.begin() + static_cast<ptrdiff_t>(own));
     x.strides.erase(x.strides.begin(), x.strides.begin() + static_cast<ptrdiff_t>(own));

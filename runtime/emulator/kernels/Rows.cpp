@@ -184,7 +184,8 @@ RowRange kernelRows(const KernelUnion &kernel, const Question &q) {
   default:
     break;
   }
-  if (q.inputRowAxis != q.outputRowAxis)
+  bool isSqueezed = q.inputDims.size() != q.outputDims.size();
+  if (q.inputRowAxis != q.outputRowAxis || isSqueezed)
     return q.all();
   if (kernel.type == Kernel::Pool)
     return poolRows(*kernel.AsPool(), q);
