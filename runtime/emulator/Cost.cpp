@@ -105,9 +105,9 @@ double vectorUs(const EngineT &engine, const Work &work, unsigned units) {
   double overhead = 0;
   double cycles = cyclesAt(engine, work.kind, work.units, overhead);
   if (work.stageUnits > 0)
-    cycles += cyclesAt(engine,
-                       work.stagesAreCheap ? WorkClass::Arithmetic : WorkClass::Transcendental,
-                       work.stageUnits, overhead);
+    cycles +=
+        cyclesAt(engine, work.stagesAreCheap ? WorkClass::Arithmetic : WorkClass::Transcendental,
+                 work.stageUnits, overhead);
   return overhead + cycles / (engine.clock_mhz * engine.efficiency * std::max(units, 1u));
 }
 
@@ -133,10 +133,11 @@ double convolutionUs(const EngineT &engine, const InstructionT &instruction,
     const ConvolutionModeT &mode = *engine.modes[instruction.mode];
     if (contraction->product) {
       auto n = static_cast<uint64_t>(output.back());
-      cycles = convolutionCycles(mode, static_cast<uint64_t>(inputs[0].back()), n, 1,
-                                 work.elements / n);
+      cycles =
+          convolutionCycles(mode, static_cast<uint64_t>(inputs[0].back()), n, 1, work.elements / n);
     } else {
-      auto channels = static_cast<uint64_t>(inputs[0][1]), outputs = static_cast<uint64_t>(output[1]);
+      auto channels = static_cast<uint64_t>(inputs[0][1]),
+           outputs = static_cast<uint64_t>(output[1]);
       auto taps = static_cast<uint64_t>(product(std::span(inputs[1]).subspan(2)));
       uint64_t positions = work.elements / outputs, groups = std::max(contraction->groups, 1u);
       if (work.kind == WorkClass::Depthwise) {
@@ -213,9 +214,9 @@ Work workOf(const KernelUnion &kernel, std::span<const std::unique_ptr<StageT>> 
 double convolutionCycles(const ConvolutionModeT &mode, uint64_t inChannels, uint64_t outChannels,
                          uint64_t taps, uint64_t positions) {
   double descriptors = static_cast<double>(divideUp(outChannels, mode.out_block));
-  double each = static_cast<double>(divideUp(inChannels, mode.in_block)) *
-                    static_cast<double>(taps) +
-                mode.extra_cycles;
+  double each =
+      static_cast<double>(divideUp(inChannels, mode.in_block)) * static_cast<double>(taps) +
+      mode.extra_cycles;
   return static_cast<double>(positions) * descriptors * each;
 }
 
@@ -241,10 +242,10 @@ Cost costOf(const DeviceT &device, const EngineT &engine, const InstructionT &in
     work = workOf(instruction.kernel, instruction.stages, inputs, instruction.outputs[0]->dims);
   switch (engine.kind) {
   case EngineKind::Convolution:
-    cost.computeUs = instruction.outputs.empty()
-                         ? kNever
-                         : convolutionUs(engine, instruction, inputs, instruction.outputs[0]->dims,
-                                         work);
+    cost.computeUs =
+        instruction.outputs.empty()
+            ? kNever
+            : convolutionUs(engine, instruction, inputs, instruction.outputs[0]->dims, work);
     break;
   case EngineKind::Vector:
     cost.computeUs = vectorUs(engine, work, instruction.units);
@@ -265,6 +266,14 @@ Cost costOf(const DeviceT &device, const EngineT &engine, const InstructionT &in
     }
     break;
   }
+  if (engine.bandwidth_gb_s > 0) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < machine.memories.size(); ++i)
+      bytes += cost.bytes(i);
+    cost.computeUs = std::max(cost.computeUs,
+                              static_cast<double>(bytes) /
+                                  (engine.bandwidth_gb_s * 1e3 * std::max(instruction.units, 1u)));
+  }
   cost.macs = work.macs;
   cost.energyPj = static_cast<double>(work.macs) * engine.energy_pj_per_mac +
                   static_cast<double>(work.elements) * engine.energy_pj_per_element;
@@ -273,17 +282,11 @@ Cost costOf(const DeviceT &device, const EngineT &engine, const InstructionT &in
   return cost;
 }
 
-double aloneUs(const DeviceT &device, const EngineT &engine, const Cost &cost) {
+double aloneUs(const DeviceT &device, const Cost &cost) {
   double work = cost.computeUs;
-  uint64_t all = 0;
   const auto &memories = device.scheduled->memories;
-  for (size_t i = 0; i < memories.size(); ++i) {
-    // 1 GB/s is 10^3 bytes a microsecond.
+  for (size_t i = 0; i < memories.size(); ++i) // 1 GB/s is 10^3 bytes a microsecond
     work = std::max(work, static_cast<double>(cost.bytes(i)) / (memories[i]->bandwidth_gb_s * 1e3));
-    all += cost.bytes(i);
-  }
-  if (engine.bandwidth_gb_s > 0)
-    work = std::max(work, static_cast<double>(all) / (engine.bandwidth_gb_s * 1e3));
   return cost.issueUs + work;
 }
 

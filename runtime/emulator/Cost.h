@@ -22,7 +22,8 @@ struct Work {
   uint64_t elements = 0;      // of the output
 };
 
-// Shapes as in the instruction's views: a tile's are the tile's.
+// Shapes as in the instruction's views: a tile's are the tile's. A matrix product is a Product
+// here, also by constants; who knows better makes it Dense.
 Work workOf(const KernelUnion &kernel, std::span<const std::unique_ptr<StageT>> stages,
             std::span<const std::vector<int64_t>> inputDims, std::span<const int64_t> outputDims);
 
@@ -30,7 +31,7 @@ bool isTranscendental(Function function);
 
 struct Cost {
   double issueUs = 0;   // before the engine works
-  double computeUs = 0; // of the engine, if no memory held it up
+  double computeUs = 0; // of the engine and its own port, if no memory held it up
   // Bytes that go over each memory's ports. While several instructions run, they share the
   // bandwidth.
   std::array<uint64_t, kMaxMemories> read{}, written{};
@@ -46,7 +47,7 @@ Cost costOf(const DeviceT &device, const EngineT &engine, const InstructionT &in
             std::span<const uint32_t> memoryOf);
 
 // Time of it when nothing else runs: issue, then the slower of computing and each memory.
-double aloneUs(const DeviceT &device, const EngineT &engine, const Cost &cost);
+double aloneUs(const DeviceT &device, const Cost &cost);
 
 // Cycles of a convolution engine for one descriptor list: the vendor's public cost function
 // (openvino, middleend/hw/tiling): positions x descriptors x (ceil(in / in_block) x taps + extra).
