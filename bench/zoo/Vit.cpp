@@ -27,7 +27,8 @@ static std::unique_ptr<Module> vit(const char *name, int64_t heads) {
 std::vector<Topology> vits() {
   constexpr auto kDeitNote =
       "the row prints fewer parameters than the network has: 5.7, 22.1 and 86.6 M in the paper";
-  constexpr auto kVitNote = "the row seems to leave out the products of two activations";
+  constexpr auto kVitNote =
+      "the row prints less: it seems to leave out the products of two activations";
   auto topology = [](const char *name, int64_t heads, const char *note) {
     return Topology{name, "ViT", {{"Hailo-8", name}}, [=] { return vit(name, heads); }, note};
   };
