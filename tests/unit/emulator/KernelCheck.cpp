@@ -72,8 +72,8 @@ Tensor Random::integral(DType dtype, Dims dims) {
   return x;
 }
 
-Memory packedMemory(const Tensor &tensor, const Dims &dims) {
-  Memory memory;
+Held packedMemory(const Tensor &tensor, const Dims &dims) {
+  Held memory;
   memory.bytes.assign(tensor.raw(), tensor.raw() + tensor.bytes());
   int64_t unit = isSubByte(tensor.dtype()) ? 1 : bitWidth(tensor.dtype()) / 8;
   memory.operand = {memory.bytes.data(), device::elementTypeOf(tensor.dtype()), dims,
@@ -81,10 +81,10 @@ Memory packedMemory(const Tensor &tensor, const Dims &dims) {
   return memory;
 }
 
-Memory stridedMemory(Random &random, const Tensor &tensor, const Dims &dims) {
+Held stridedMemory(Random &random, const Tensor &tensor, const Dims &dims) {
   if (isSubByte(tensor.dtype()))
     return packedMemory(tensor, dims);
-  Memory memory;
+  Held memory;
   Operand &x = memory.operand;
   x.type = device::elementTypeOf(tensor.dtype());
   x.dims = dims;
@@ -107,8 +107,8 @@ Memory stridedMemory(Random &random, const Tensor &tensor, const Dims &dims) {
   return memory;
 }
 
-Memory rowMemory(const Tensor &tensor, const Dims &dims, int axis, int64_t first, int64_t count) {
-  Memory whole = packedMemory(tensor, dims), memory;
+Held rowMemory(const Tensor &tensor, const Dims &dims, int axis, int64_t first, int64_t count) {
+  Held whole = packedMemory(tensor, dims), memory;
   if (axis < 0)
     return whole;
   auto a = static_cast<size_t>(axis);
@@ -152,7 +152,7 @@ void expectSame(const Tensor &expected, const Operand &actual) {
 namespace {
 
 void checkStrided(Random &random, const KernelCase &test, bool isPacked) {
-  std::vector<Memory> memories;
+  std::vector<Held> memories;
   std::vector<Operand> inputs;
   for (size_t i = 0; i < test.inputs.size(); ++i) {
     memories.push_back(isPacked ? packedMemory(test.inputs[i], test.inputDims[i])
@@ -160,7 +160,7 @@ void checkStrided(Random &random, const KernelCase &test, bool isPacked) {
     inputs.push_back(memories.back().operand);
   }
   Tensor empty(test.expected.dtype(), test.expected.dims());
-  Memory output =
+  Held output =
       isPacked ? packedMemory(empty, empty.dims()) : stridedMemory(random, empty, empty.dims());
   auto checked = emulator::checkOperands(*test.kernel, test.stages, inputs, output.operand);
   ASSERT_TRUE(checked) << checked.error().message;
@@ -200,7 +200,7 @@ void checkRows(Random &random, const KernelCase &test) {
   }
   int64_t rows = outputAxis < 0 ? 1 : dims[static_cast<size_t>(outputAxis)];
   for (int64_t row = 0; row < rows; ++row) {
-    std::vector<Memory> memories;
+    std::vector<Held> memories;
     std::vector<Operand> inputs;
     std::vector<emulator::RowRange> ranges;
     for (size_t i = 0; i < test.inputs.size(); ++i) {
@@ -215,7 +215,7 @@ void checkRows(Random &random, const KernelCase &test) {
     }
     Tensor expected =
         outputAxis < 0 ? test.expected : rowOf(test.expected, static_cast<size_t>(outputAxis), row);
-    Memory output =
+    Held output =
         rowMemory(Tensor(expected.dtype(), expected.dims()), expected.dims(), outputAxis, 0, 1);
     emulator::computeRow(*test.kernel, test.stages, inputs, ranges, test.inputDims, axes,
                          output.operand, dims, outputAxis, row);

@@ -39,15 +39,15 @@ private:
 };
 
 // Values of a tensor in memory of its own, of which no byte is more than needed.
-struct Memory {
+struct Held {
   std::vector<std::byte> bytes;
   emulator::Operand operand;
 };
-Memory packedMemory(const Tensor &tensor, const Dims &dims);
+Held packedMemory(const Tensor &tensor, const Dims &dims);
 // Axes in any order, with gaps, some of them backwards. 4-bit elements stay packed.
-Memory stridedMemory(Random &random, const Tensor &tensor, const Dims &dims);
+Held stridedMemory(Random &random, const Tensor &tensor, const Dims &dims);
 // Rows first..first + count along an axis, as a stream of a dataflow program holds them.
-Memory rowMemory(const Tensor &tensor, const Dims &dims, int axis, int64_t first, int64_t count);
+Held rowMemory(const Tensor &tensor, const Dims &dims, int axis, int64_t first, int64_t count);
 
 void expectSame(const Tensor &expected, const emulator::Operand &actual);
 
