@@ -3,7 +3,7 @@
 #include "driver/Console.h"
 #include "driver/report/Html.h"
 #include "driver/report/LayerTable.h"
-#include "driver/report/ReportStyle.h"
+#include "driver/report/Page.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,11 +14,9 @@ namespace edgecc::driver {
 
 namespace {
 
+using html::card;
 using html::escape;
-
-std::string named(std::string_view text) {
-  return "<span class=\"name\">" + escape(text) + "</span>";
-}
+using html::named;
 
 // "3.9× smaller than 1.2 MB"
 std::string comparedWith(double before, double after, const char *less, const char *more,
@@ -30,13 +28,6 @@ std::string comparedWith(double before, double after, const char *less, const ch
     return "as before";
   return ratio > 1 ? fmt::format("{:.2f}× {} than {}", ratio, less, shownBefore)
                    : fmt::format("{:.2f}× {} than {}", 1 / ratio, more, shownBefore);
-}
-
-std::string card(std::string_view label, const std::string &value, const std::string &detail) {
-  return fmt::format(
-      "<div class=\"card\"><div class=\"label\">{}</div><div class=\"value\">{}</div>"
-      "<div class=\"detail\">{}</div></div>\n",
-      label, value, detail);
 }
 
 std::string bytesCard(std::string_view label, const Report &report,
@@ -103,14 +94,7 @@ std::string targetWithFeatures(const std::string &target) {
 
 std::string header(const Report &report) {
   std::string title = std::filesystem::path(report.input).filename().string();
-  std::string out = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'; script-src 'unsafe-inline'\">\n"
-      "<title>{0}: report of edgecc</title>\n<style>{1}</style>\n</head>\n<body>\n<header>\n"
-      "<h1 class=\"name\">{0}</h1>\n",
-      escape(title), html::kStyle);
+  std::string out = html::pageStart(title);
   out += fmt::format("<div class=\"soft\">{} to {} ({}) for {}</div>\n",
                      report.isCompressed ? "Compressed" : "Compiled",
                      named(std::filesystem::path(report.output).filename().string()),
@@ -248,8 +232,7 @@ multiply-accumulates, so that an activation function behind a convolution shows 
 
 std::string reportAsHtml(const Report &report) {
   return header(report) + worstLayers(report) + noiseSection(report) + timeSection(report) +
-         html::layerTable(report) + notesSection(report) + kExplanation + "<script>" +
-         html::kScript + "</script>\n</body>\n</html>\n";
+         html::layerTable(report) + notesSection(report) + kExplanation + html::pageEnd();
 }
 
 } // namespace edgecc::driver
