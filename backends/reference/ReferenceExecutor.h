@@ -7,7 +7,8 @@
 namespace edgecc {
 
 // Narrow floats (f16, bf16) compute in f32 and are rounded once at the end of each op. Integers are
-// exact. Sums of f32 products run over ascending positions of the window and channels in f32;
+// exact. Sums of f32 products run over ascending positions of the window and channels in f32, those
+// of f16 products over ascending channels and positions, in one accumulator (docs/numerics.md);
 // reductions and normalisations accumulate in f64. Stateless: any number of threads may use one.
 class ReferenceExecutor : public Executor {
 public:

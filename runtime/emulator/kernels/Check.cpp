@@ -45,6 +45,8 @@ Result<void> checkClass(const char *what, ElementType from, ElementType to) {
 }
 
 Result<void> checkReduce(const ReduceT &kernel, const Operand &x, const Operand &y) {
+  if (kernel.kind < ReduceKind::MIN || kernel.kind > ReduceKind::MAX)
+    return unfit("a reduction of no kind");
   std::set<uint32_t> axes(kernel.axes.begin(), kernel.axes.end());
   if (axes.size() != kernel.axes.size() || (!axes.empty() && *axes.rbegin() >= x.dims.size()))
     return unfit("a reduction over axes that are not there");

@@ -86,11 +86,16 @@ std::optional<RowCopy> rowCopyOf(const CopyT &copy, RowGeometry from, RowGeometr
   if (!hasNoCarries(result.fromFirst, result.from, result.dims, from) ||
       !hasNoCarries(result.toFirst, result.to, result.dims, to))
     return std::nullopt;
-  // Looking for a row tries the positions along the axes that choose it.
-  constexpr int64_t kMaxTries = 1 << 16;
+  // Looking for a row tries the positions along all axes that choose it but one.
+  constexpr int64_t kMaxTries = 256;
+  result.solved = result.dims.size();
+  for (size_t i = 0; i < result.dims.size(); ++i)
+    if (result.to[i].row != 0 &&
+        (result.solved == result.dims.size() || result.dims[i] > result.dims[result.solved]))
+      result.solved = i;
   int64_t tries = 1;
   for (size_t i = 0; i < result.dims.size(); ++i)
-    if (result.to[i].row != 0 && (tries *= result.dims[i]) > kMaxTries)
+    if (result.to[i].row != 0 && i != result.solved && (tries *= result.dims[i]) > kMaxTries)
       return std::nullopt;
   return result;
 }
@@ -102,18 +107,26 @@ namespace {
 template <class Body>
 void forEachChoice(const RowCopy &copy, int64_t row, size_t axis, int64_t at,
                    std::vector<int64_t> &index, Body &&body) {
-  while (axis < copy.dims.size() && copy.to[axis].row == 0)
+  while (axis < copy.dims.size() && (copy.to[axis].row == 0 || axis == copy.solved))
     ++axis;
-  if (axis == copy.dims.size()) {
+  if (axis < copy.dims.size()) {
+    for (int64_t i = 0; i < copy.dims[axis]; ++i) {
+      index[axis] = i;
+      forEachChoice(copy, row, axis + 1, at + i * copy.to[axis].row, index, body);
+    }
+    index[axis] = 0;
+    return;
+  }
+  if (copy.solved == copy.dims.size()) {
     if (at == row)
       body(index);
     return;
   }
-  for (int64_t i = 0; i < copy.dims[axis]; ++i) {
-    index[axis] = i;
-    forEachChoice(copy, row, axis + 1, at + i * copy.to[axis].row, index, body);
-  }
-  index[axis] = 0;
+  int64_t step = copy.to[copy.solved].row, position = (row - at) / step;
+  if (position < 0 || position >= copy.dims[copy.solved] || at + position * step != row)
+    return;
+  index[copy.solved] = position;
+  body(index);
 }
 
 template <class Body> void forEachChoice(const RowCopy &copy, int64_t row, Body &&body) {

@@ -28,6 +28,7 @@ struct RowCopy {
   std::vector<int64_t> dims;
   Digits fromFirst, toFirst;
   std::vector<Digits> from, to;
+  size_t solved = 0; // of the axes that choose the output row, the longest; their end: none
 };
 
 // The copy in that form, its axes split where that is needed; nothing where it has none.
