@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-COMMANDS = ["", "run", "bench", "diff", "inspect", "verify", "opt", "ops"]
+COMMANDS = ["", "run", "bench", "diff", "inspect", "verify", "opt", "ops", "explore", "share"]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
