@@ -32,7 +32,8 @@ public:
         return checked;
     for (size_t i = 0; i < writers_.size(); ++i) {
       StreamRole role = context_.streams[i]->role;
-      bool isFed = role == StreamRole::Input || (role == StreamRole::Boundary && writers_[i] == 0);
+      // Tensors in host memory that no node here writes are those of an earlier context.
+      bool isFed = role != StreamRole::Internal && writers_[i] == 0;
       if (writers_[i] != (isFed ? 0 : 1))
         return bad(fmt::format("stream {} has {} writers", i, writers_[i]));
     }

@@ -147,6 +147,8 @@ void checkMachine(const DataflowMachineT &machine, Checker &check) {
   check.fraction(machine.control_cap, "dataflow.control_cap");
   check.fraction(machine.memory_cap, "dataflow.memory_cap");
   check.require(machine.link != nullptr, "dataflow.link", "is missing");
+  check.require(machine.link_channel_multiple >= 1 && machine.link_channel_multiple <= 4096,
+                "dataflow.link_channel_multiple", "must lie in [1, 4096]");
   check.notNegative(machine.context_switch_us, "dataflow.context_switch_us");
   check.positive(machine.configuration_gb_s, "dataflow.configuration_gb_s");
   check.require(machine.row_alignment >= 1 && machine.row_alignment <= 4096,

@@ -68,14 +68,18 @@ double heldBytes(const emulator::NodeT &node, std::span<const Wire> wires, const
 
 int chooseRowAxis(const emulator::NodeT &node, std::span<const Wire> wires, const Dims &dims,
                   unsigned elementBytes) {
-  // Rows must halve what is held to be worth their control.
-  double best = heldBytes(node, wires, dims, elementBytes, -1) / 2;
+  // Tensors that flow along different axes meet in whole tensors only, so the usual axis is left
+  // for a great gain alone; and rows must halve what is held to be worth their control.
+  constexpr double kGreatGain = 16, kWorthRows = 2;
   int chosen = -1;
-  for (int axis : rowAxisCandidates(dims, elementBytes))
-    if (double held = heldBytes(node, wires, dims, elementBytes, axis); held < best) {
+  double best = heldBytes(node, wires, dims, elementBytes, -1) / kWorthRows;
+  for (int axis : rowAxisCandidates(dims, elementBytes)) {
+    double held = heldBytes(node, wires, dims, elementBytes, axis);
+    if (held * (chosen < 0 ? 1 : kGreatGain) < best) {
       best = held;
       chosen = axis;
     }
+  }
   return chosen;
 }
 

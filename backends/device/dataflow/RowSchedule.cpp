@@ -10,8 +10,8 @@ namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-uint64_t frameBytes(const Wire &wire) {
-  return static_cast<uint64_t>(wire.shape.rows) * wire.shape.rowBytes;
+uint64_t linkBytes(const Wire &wire) {
+  return static_cast<uint64_t>(wire.shape.rows) * wire.shape.linkBytes;
 }
 
 // Times of the rows of a wire, counted over all frames.
@@ -128,11 +128,10 @@ private:
     double rowUs = transferUs(link_.outBytes) / static_cast<double>(rows);
     double idle = 0;
     for (size_t row = 0; row < rows * frames; ++row) {
-      idle =
-          std::max(idle, times.arrived[row]) + rowUs + (row == 0 ? machine_.link->latency_us : 0);
+      idle = std::max(idle, times.arrived[row]) + rowUs;
       times.released[row] = std::max(times.released[row], idle);
       if (row + 1 == rows)
-        schedule_.latencyUs = std::max(schedule_.latencyUs, idle);
+        schedule_.latencyUs = std::max(schedule_.latencyUs, idle + machine_.link->latency_us);
     }
   }
 
@@ -195,7 +194,7 @@ SegmentLink linkOf(const Graph &graph, Segment segment) {
         continue;
       seen[demand.stream] = true;
       link.in.push_back(demand.stream);
-      link.inBytes += frameBytes(wire);
+      link.inBytes += linkBytes(wire);
     }
   for (size_t i = segment.begin; i < segment.end; ++i) {
     uint32_t index = graph.nodes[i].node->output;
@@ -206,7 +205,7 @@ SegmentLink linkOf(const Graph &graph, Segment segment) {
                   });
     if (leaves) {
       link.out.push_back(index);
-      link.outBytes += frameBytes(wire);
+      link.outBytes += linkBytes(wire);
     }
   }
   return link;

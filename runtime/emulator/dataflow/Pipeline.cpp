@@ -23,6 +23,7 @@ public:
       : machine_(*program.device->dataflow), pipeline_(std::make_unique<Pipeline>()) {
     pipeline_->program = &program;
     pipeline_->context = context;
+    pipeline_->linkLatencyUs = machine_.link->latency_us;
   }
 
   Result<std::unique_ptr<Pipeline>> run() {
@@ -75,9 +76,8 @@ private:
                 .index = stream,
                 .name = pipeline_->contextOf().streams[stream]->name,
                 .rows = ring.shape.rows,
-                .link = side,
-                .firstRowUs = machine_.link->latency_us};
-    actor.durationsUs = {static_cast<double>(ring.shape.rowBytes) / (machine_.link->gb_s * 1e3)};
+                .link = side};
+    actor.durationsUs = {static_cast<double>(ring.shape.linkBytes) / (machine_.link->gb_s * 1e3)};
     return actor;
   }
 
@@ -86,7 +86,7 @@ private:
     Actor actor = linkActor(stream, ActorKind::Feed, LinkSide::In);
     actor.output = static_cast<int>(stream);
     ring.writer = nextActor();
-    pipeline_->linkInBytes += ring.shape.rowBytes * static_cast<uint64_t>(ring.shape.rows);
+    pipeline_->linkInBytes += ring.shape.linkBytes * static_cast<uint64_t>(ring.shape.rows);
     pipeline_->actors.push_back(std::move(actor));
   }
 
@@ -94,7 +94,7 @@ private:
     Ring &ring = pipeline_->rings[stream];
     Actor actor = linkActor(stream, ActorKind::Drain, LinkSide::Out);
     read(actor, stream, nullptr);
-    pipeline_->linkOutBytes += ring.shape.rowBytes * static_cast<uint64_t>(ring.shape.rows);
+    pipeline_->linkOutBytes += ring.shape.linkBytes * static_cast<uint64_t>(ring.shape.rows);
     pipeline_->actors.push_back(std::move(actor));
   }
 

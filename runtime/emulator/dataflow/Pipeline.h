@@ -30,7 +30,6 @@ struct Actor {
   std::vector<ActorInput> inputs;
   int output = -1; // ring
   LinkSide link = LinkSide::None;
-  double firstRowUs = 0; // more, once in a visit: latency of the link
 
   double durationUs(int64_t row) const {
     return durationsUs[kindOf ? (*kindOf)[static_cast<size_t>(row)] : 0];
@@ -58,7 +57,8 @@ struct Pipeline {
   std::vector<NodeWork> works; // of the context's nodes
   std::vector<Actor> actors;
   std::vector<Ring> rings;
-  uint64_t weightBytes = 0;                   // to load when the context comes
+  double linkLatencyUs = 0; // before the first row comes, and before the last one has left
+  uint64_t weightBytes = 0; // to load when the context comes
   uint64_t linkInBytes = 0, linkOutBytes = 0; // of a frame
 
   const ContextT &contextOf() const { return *program->dataflow->contexts[context]; }

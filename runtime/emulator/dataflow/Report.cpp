@@ -152,7 +152,8 @@ private:
 
   // What goes over the link belongs to the layer that writes it, or that reads it first.
   void addTransfer(const Pipeline &pipeline, const Actor &actor, double busyUs) {
-    uint64_t bytes = frameBytes(pipeline, actor.index);
+    const RowShape &shape = pipeline.rings[actor.index].shape;
+    uint64_t bytes = static_cast<uint64_t>(shape.rows) * shape.linkBytes;
     bool in = actor.kind == ActorKind::Feed;
     MemoryUse &link = report_.memories[link_];
     (in ? link.read : link.written) += bytes;

@@ -6,6 +6,13 @@
 
 namespace edgecc::emulator {
 
+namespace {
+
+// Images are [N, C, spatial...], everything else [..., C].
+size_t channelAxis(size_t rank) { return rank >= 4 ? 1 : rank - 1; }
+
+} // namespace
+
 RowShape rowShapeOf(const StreamT &stream, const DataflowMachineT &machine) {
   RowShape shape;
   int64_t elements = 1;
@@ -16,6 +23,16 @@ RowShape rowShapeOf(const StreamT &stream, const DataflowMachineT &machine) {
   shape.rowBytes = static_cast<uint64_t>(elements / shape.rows) * bitsOf(stream.type) / 8;
   uint64_t alignment = machine.row_alignment;
   shape.slotBytes = (shape.rowBytes + alignment - 1) / alignment * alignment;
+  shape.linkBytes = shape.rowBytes;
+  if (!stream.dims.empty()) {
+    size_t axis = channelAxis(stream.dims.size());
+    if (static_cast<int>(axis) != stream.row_axis) {
+      auto channels = static_cast<uint64_t>(stream.dims[axis]);
+      uint64_t multiple = machine.link_channel_multiple;
+      shape.linkBytes =
+          shape.rowBytes / channels * ((channels + multiple - 1) / multiple * multiple);
+    }
+  }
   return shape;
 }
 

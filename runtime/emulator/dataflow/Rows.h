@@ -14,6 +14,7 @@ struct RowShape {
   int64_t rows = 1;       // of a frame
   uint64_t rowBytes = 0;  // of elements
   uint64_t slotBytes = 0; // what a row takes in a ring
+  uint64_t linkBytes = 0; // what a row takes on the link: channels are padded
 };
 RowShape rowShapeOf(const StreamT &stream, const DataflowMachineT &machine);
 

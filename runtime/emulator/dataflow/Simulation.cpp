@@ -11,7 +11,8 @@ namespace {
 
 struct Event {
   double us;
-  uint32_t actor; // whose row ends
+  uint32_t actor;    // whose row ends
+  bool wake = false; // it has none yet: the link's latency is over
   // Equal times in the order of the actors, so that every run is the same.
   bool operator>(const Event &other) const {
     return us != other.us ? us > other.us : actor > other.actor;
@@ -32,7 +33,7 @@ class Simulator {
 public:
   Simulator(const Pipeline &pipeline, const VisitOptions &options)
       : pipeline_(pipeline), options_(options), rings_(pipeline.rings.size()),
-        framesLeft_(options.frames, pipeline.actors.size()), now_(options.startUs) {
+        now_(options.startUs) {
     visit_.actors.resize(pipeline.actors.size());
     visit_.peaks.resize(rings_.size());
     visit_.frames.resize(pipeline.actors.size());
@@ -46,16 +47,25 @@ public:
   }
 
   Result<Visit> run() {
-    for (uint32_t i = 0; i < pipeline_.actors.size(); ++i)
-      tryStart(i);
+    linkReadyUs_ = now_ + pipeline_.linkLatencyUs;
+    for (uint32_t i = 0; i < pipeline_.actors.size(); ++i) {
+      if (pipeline_.actors[i].kind == ActorKind::Feed)
+        events_.push({linkReadyUs_, i, true});
+      else
+        tryStart(i);
+    }
     while (!events_.empty()) {
       Event event = events_.top();
       events_.pop();
       now_ = event.us;
-      if (auto ended = end(event.actor); !ended)
+      if (event.wake)
+        tryStart(event.actor);
+      else if (auto ended = end(event.actor); !ended)
         return tl::unexpected(ended.error());
     }
     visit_.endUs = now_;
+    for (double us : visit_.frameEndUs)
+      visit_.endUs = std::max(visit_.endUs, us);
     for (const ActorState &state : visit_.actors)
       visit_.deadlocked |= state.reason != WaitReason::Finished;
     return std::move(visit_);
@@ -77,7 +87,8 @@ private:
   void tryStart(uint32_t index) {
     const Actor &actor = pipeline_.actors[index];
     ActorState &state = visit_.actors[index];
-    if (state.busy || state.reason == WaitReason::Finished)
+    if (state.busy || state.reason == WaitReason::Finished ||
+        (actor.kind == ActorKind::Feed && now_ < linkReadyUs_))
       return;
     int64_t frame = state.row / actor.rows, row = state.row % actor.rows;
     for (const ActorInput &input : actor.inputs) {
@@ -117,7 +128,7 @@ private:
       uint64_t &peak = visit_.peaks[static_cast<size_t>(actor.output)];
       peak = std::max(peak, static_cast<uint64_t>(std::max<int64_t>(0, to.reserved - to.oldest())));
     }
-    double us = actor.durationUs(row) + (state.row == 0 ? actor.firstRowUs : 0);
+    double us = actor.durationUs(row);
     state.busyUs += us;
     events_.push({now_ + us, index});
   }
@@ -163,8 +174,8 @@ private:
 
   void endFrame(uint32_t index, unsigned frame) {
     visit_.frames[index].back().endUs = now_;
-    if (--framesLeft_[frame] == 0)
-      visit_.frameEndUs[frame] = now_;
+    double latency = pipeline_.actors[index].kind == ActorKind::Drain ? pipeline_.linkLatencyUs : 0;
+    visit_.frameEndUs[frame] = std::max(visit_.frameEndUs[frame], now_ + latency);
     if (frame + 1 == options_.frames)
       visit_.actors[index].reason = WaitReason::Finished;
   }
@@ -187,9 +198,8 @@ private:
   const VisitOptions &options_;
   std::vector<RingState> rings_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::vector<size_t> framesLeft_; // actors that have not ended each frame
   std::array<bool, 2> linkTaken_{};
-  double now_;
+  double now_, linkReadyUs_ = 0;
   Visit visit_;
 };
 

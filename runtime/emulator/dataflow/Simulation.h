@@ -32,7 +32,8 @@ struct FrameSpan {
 
 struct Visit {
   double endUs = 0;
-  std::vector<double> frameEndUs;             // when the last actor was done with the frame
+  std::vector<double>
+      frameEndUs; // when the last actor was done with the frame, and its rows with the host
   std::vector<ActorState> actors;             // at the end
   std::vector<uint64_t> peaks;                // of each ring, in rows
   std::vector<std::vector<FrameSpan>> frames; // of each actor

@@ -9,13 +9,13 @@ namespace {
 
 using testing::HasSubstr;
 
-// x [1, 1, 16, 4] -> two 5x1 maxima, one behind the other -> + x. The sum's row r needs row r of x
-// and row r + 4 of x by way of the maxima: the skip connection must hold 5 rows and the one that
-// is coming.
+// x [1, 1, 16, 4] -> three 3x1 maxima, one behind the other -> + x. The sum's row r needs row r of
+// x and row r + 3 of x by way of the maxima: the skip connection must hold 4 rows, more than a
+// window.
 class DataflowFaults : public testing::Test {
 protected:
   static constexpr int64_t kRows = 16, kWidth = 4;
-  static constexpr uint32_t kEnough = 32;
+  static constexpr uint32_t kEnough = 24;
 
   void SetUp() override {
     program_.device = std::make_unique<DeviceT>();
@@ -24,8 +24,8 @@ protected:
     DataflowMachineT &machine = *program_.device->dataflow;
     machine.clock_mhz = 100;
     machine.clusters = 2;
-    machine.sub_clusters = 4;
-    machine.controllers = 3;
+    machine.sub_clusters = 5;
+    machine.controllers = 4;
     machine.memory_bytes = 4096;
     machine.macs_per_cycle = 4;
     machine.max_sub_clusters = 2;
@@ -49,10 +49,12 @@ protected:
     addStream("x", StreamRole::Input);
     addStream("m1", StreamRole::Internal);
     addStream("m2", StreamRole::Internal);
+    addStream("m3", StreamRole::Internal);
     addStream("y", StreamRole::Output);
     addPool("pool1", 0, 1);
     addPool("pool2", 1, 2);
-    NodeT &sum = addNode("sum", {2, 0}, 3);
+    addPool("pool3", 2, 3);
+    NodeT &sum = addNode("sum", {3, 0}, 4);
     sum.kernel.Set(MapT());
     sum.stages.push_back(std::make_unique<StageT>());
     sum.stages.back()->function = Function::Add;
@@ -93,9 +95,9 @@ protected:
   void addPool(const char *name, int from, uint32_t to) {
     PoolT pool;
     pool.kind = PoolKind::Max;
-    pool.kernel = {5, 1};
+    pool.kernel = {3, 1};
     pool.strides = pool.dilations = {1, 1};
-    pool.pads_low = pool.pads_high = {2, 0};
+    pool.pads_low = pool.pads_high = {1, 0};
     pool.ceil_high = {0, 0};
     pool.to = ElementType::F32;
     addNode(name, {from}, to).kernel.Set(std::move(pool));
@@ -124,7 +126,7 @@ TEST_F(DataflowFaults, TheProgramItselfIsRight) {
   for (int64_t row = 0; row < kRows; ++row)
     for (int64_t column = 0; column < kWidth; ++column) {
       auto value = static_cast<float>(row * kWidth + column);
-      auto largest = static_cast<float>(std::min(row + 4, kRows - 1) * kWidth + column);
+      auto largest = static_cast<float>(std::min(row + 3, kRows - 1) * kWidth + column);
       EXPECT_EQ(y_[static_cast<size_t>(row * kWidth + column)], value + largest);
     }
   EXPECT_GT(report->fps, 0);
@@ -133,13 +135,13 @@ TEST_F(DataflowFaults, TheProgramItselfIsRight) {
 }
 
 TEST_F(DataflowFaults, SkipConnectionWithTooLittleRoomDeadlocks) {
-  stream(0).capacity = 5; // pool1 needs 5 rows at a time, the sum those before them
+  stream(0).capacity = 3; // enough for the windows of pool1
   auto report = run();
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().kind, FaultKind::Deadlock);
   EXPECT_GE(report.error().layer, 0);
-  EXPECT_THAT(report.error().message, HasSubstr("waits for room in 'x' (5 rows), which 'sum'"));
-  EXPECT_THAT(report.error().message, HasSubstr("would do"));
+  EXPECT_THAT(report.error().message, HasSubstr("waits for room in 'x' (3 rows), which 'sum'"));
+  EXPECT_THAT(report.error().message, HasSubstr("4 rows of 'x' would do"));
 }
 
 TEST_F(DataflowFaults, CapacityThatTheMessageNamesIsTheLeastThatWorks) {
@@ -180,7 +182,7 @@ TEST_F(DataflowFaults, WeightsOverRingsAreFound) {
 }
 
 TEST_F(DataflowFaults, RingsBeyondTheMemoryAreFound) {
-  stream(3).address = 4096 - 16;
+  stream(4).address = 4096 - 16;
   EXPECT_EQ(check().error().kind, FaultKind::OverfullMemory);
 }
 
@@ -190,7 +192,7 @@ TEST_F(DataflowFaults, TooManyControllersAreFound) {
   auto checked = check();
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().kind, FaultKind::OverfullMemory);
-  EXPECT_THAT(checked.error().message, HasSubstr("6 controllers"));
+  EXPECT_THAT(checked.error().message, HasSubstr("8 controllers"));
 }
 
 TEST_F(DataflowFaults, TooManySubClustersOfPartsElsewhereAreFound) {
