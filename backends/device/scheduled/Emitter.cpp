@@ -1,10 +1,9 @@
 #include "backends/device/scheduled/Emitter.h"
 
 #include "backends/device/scheduled/Layers.h"
-#include "runtime/numerics/Float16.h"
+#include "runtime/emulator/scheduled/Machine.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 
 namespace edgecc::device::scheduled {
@@ -218,7 +217,17 @@ void Emitter::addStages(InstructionT &instruction, size_t first, size_t count,
   }
 }
 
-void Emitter::chooseUnits(InstructionT &instruction) {
+unsigned Emitter::unitsBeside(const ViewT &tile) const {
+  const auto &engine = machine_.engine(machine_.vector);
+  if (machine_.slices == 0 || engine.slices_per_unit == 0)
+    return machine_.vectorUnits;
+  uint64_t slice = emulator::sliceBytes(machine_.memory(static_cast<uint32_t>(machine_.local)));
+  uint64_t slices = (2 * buffers[tile.buffer].bytes + slice - 1) / slice;
+  uint64_t left = machine_.slices - std::min<uint64_t>(slices, machine_.slices);
+  return static_cast<unsigned>(std::max<uint64_t>(left / engine.slices_per_unit, 1));
+}
+
+void Emitter::chooseUnits(InstructionT &instruction, unsigned most) {
   std::vector<uint32_t> memories(buffers.size());
   for (const auto *views : {&instruction.inputs, &instruction.outputs})
     for (const auto &view : *views)
@@ -229,9 +238,10 @@ void Emitter::chooseUnits(InstructionT &instruction) {
     return emulator::aloneUs(*machine_.device,
                              emulator::costOf(*machine_.device, engine, instruction, memories));
   };
-  double best = timeOf(machine_.vectorUnits);
+  most = std::min(most, machine_.vectorUnits);
+  double best = timeOf(most);
   uint32_t units = 1;
-  while (units < machine_.vectorUnits && timeOf(units) > best * kUnitTolerance)
+  while (units < most && timeOf(units) > best * kUnitTolerance)
     ++units;
   instruction.units = units;
 }

@@ -93,7 +93,8 @@ private:
   Draft &add(int engine, emulator::KernelUnion kernel);
   void addStages(emulator::InstructionT &instruction, size_t first, size_t count,
                  const std::vector<Range> &tile, bool onEngine);
-  void chooseUnits(emulator::InstructionT &instruction);
+  void chooseUnits(emulator::InstructionT &instruction, unsigned most = ~0u);
+  unsigned unitsBeside(const emulator::ViewT &tile) const; // that leave room for two such tiles
   uint32_t layer();
   const Task &task() const { return tasks_.list[current_]; }
   std::string where() const;

@@ -164,6 +164,15 @@ Expected<Choice> chooseEngine(const Task &task, const StreamMachine &machine) {
     choice.runner = Runner::Move;
     return choice;
   }
+  std::vector<std::vector<int64_t>> dims(task.inputDims.begin(), task.inputDims.end());
+  auto work = emulator::workOf(task.kernel, task.stages, dims, task.output()->dims());
+  bool stagesRun =
+      task.stages.empty() || task.kernel.AsMap() ||
+      (machine.vector >= 0 && hasRate(machine.engine(machine.vector),
+                                      work.stagesAreCheap ? emulator::WorkClass::Arithmetic
+                                                          : emulator::WorkClass::Transcendental));
+  choice.vectorRuns =
+      machine.vector >= 0 && hasRate(machine.engine(machine.vector), work.kind) && stagesRun;
   std::string why;
   const auto *contraction = task.kernel.AsContraction();
   if (contraction || task.kernel.AsPool()) {
@@ -180,14 +189,7 @@ Expected<Choice> chooseEngine(const Task &task, const StreamMachine &machine) {
       return choice;
     }
   }
-  std::vector<std::vector<int64_t>> dims(task.inputDims.begin(), task.inputDims.end());
-  auto work = emulator::workOf(task.kernel, task.stages, dims, task.output()->dims());
-  bool stagesRun =
-      task.stages.empty() || task.kernel.AsMap() ||
-      (machine.vector >= 0 && hasRate(machine.engine(machine.vector),
-                                      work.stagesAreCheap ? emulator::WorkClass::Arithmetic
-                                                          : emulator::WorkClass::Transcendental));
-  if (machine.vector < 0 || !hasRate(machine.engine(machine.vector), work.kind) || !stagesRun)
+  if (!choice.vectorRuns)
     return error(fmt::format("no engine of {} does {}{}{}", machine.device->name,
                              emulator::EnumNameWorkClass(work.kind), why.empty() ? "" : ": ", why),
                  where);

@@ -18,6 +18,7 @@ enum class Runner {
 struct Choice {
   Runner runner = Runner::Vector;
   size_t engineStages = 0; // of the task's, that the convolution engine applies
+  bool vectorRuns = false; // the vector engine could, too
   std::string note;        // why not on the convolution engine, for a task of its kind
 };
 

@@ -8,50 +8,100 @@ namespace edgecc::device::scheduled {
 
 using emulator::Cost;
 
+namespace {
+
+// A list schedule: every instruction starts when its queue and its barriers let it, and has this
+// part of each memory's bandwidth.
+double latencyUs(const emulator::ProgramT &program, const std::vector<Cost> &costs,
+                 double bandwidth) {
+  emulator::DeviceT device = *program.device;
+  for (auto &memory : device.scheduled->memories)
+    memory->bandwidth_gb_s *= bandwidth;
+  const auto &scheduled = *program.scheduled;
+  std::vector<double> queueFree(scheduled.queues.size(), 0), fallen(scheduled.barriers.size(), 0);
+  double latency = 0;
+  for (size_t i = 0; i < costs.size(); ++i) {
+    const auto &instruction = *scheduled.instructions[i];
+    double start = queueFree[instruction.queue];
+    for (uint32_t barrier : instruction.waits)
+      start = std::max(start, fallen[barrier]);
+    double end = start + emulator::aloneUs(device, costs[i]);
+    queueFree[instruction.queue] = end;
+    for (uint32_t barrier : instruction.signals)
+      fallen[barrier] = std::max(fallen[barrier], end);
+    latency = std::max(latency, end);
+  }
+  return latency;
+}
+
+struct Demand {
+  std::string name;
+  double us = 0;         // of one frame, as part of the whole resource
+  bool isShared = false; // streams wait for one another there
+};
+
+} // namespace
+
 void estimate(emulator::ProgramT &program) {
   auto &scheduled = *program.scheduled;
   const auto &machine = *program.device->scheduled;
   std::vector<uint32_t> memoryOf;
   for (const auto &buffer : scheduled.buffers)
     memoryOf.push_back(buffer->memory);
-  std::vector<double> queueFree(scheduled.queues.size(), 0), fallen(scheduled.barriers.size(), 0);
-  std::vector<double> engineUs(machine.engines.size(), 0), memoryUs(machine.memories.size(), 0);
-  double latency = 0;
+  std::vector<Demand> engines, memories;
+  for (const auto &engine : machine.engines)
+    engines.push_back({engine->name, 0, false});
+  for (const auto &memory : machine.memories)
+    memories.push_back({memory->name + " bandwidth", 0, true});
+  std::vector<uint32_t> unitsOfStream(engines.size(), 0);
+  for (const auto &queue : scheduled.queues)
+    unitsOfStream[queue->engine] += queue->units;
+  for (size_t e = 0; e < engines.size(); ++e)
+    engines[e].isShared = unitsOfStream[e] * scheduled.streams > machine.engines[e]->count;
+
+  std::vector<Cost> costs;
   for (auto &instruction : scheduled.instructions) {
-    uint32_t engineIndex = scheduled.queues[instruction->queue]->engine;
-    const auto &engine = *machine.engines[engineIndex];
-    Cost cost = emulator::costOf(*program.device, engine, *instruction, memoryOf);
-    instruction->estimated_us = emulator::aloneUs(*program.device, cost);
-    double start = queueFree[instruction->queue];
-    for (uint32_t barrier : instruction->waits)
-      start = std::max(start, fallen[barrier]);
-    double end = start + instruction->estimated_us;
-    queueFree[instruction->queue] = end;
-    for (uint32_t barrier : instruction->signals)
-      fallen[barrier] = std::max(fallen[barrier], end);
-    latency = std::max(latency, end);
-    engineUs[engineIndex] += instruction->estimated_us * instruction->units / engine.count;
-    for (size_t m = 0; m < memoryUs.size(); ++m)
-      memoryUs[m] +=
-          static_cast<double>(cost.bytes(m)) / (machine.memories[m]->bandwidth_gb_s * 1e3);
+    uint32_t index = scheduled.queues[instruction->queue]->engine;
+    const auto &engine = *machine.engines[index];
+    costs.push_back(emulator::costOf(*program.device, engine, *instruction, memoryOf));
+    instruction->estimated_us = emulator::aloneUs(*program.device, costs.back());
+    engines[index].us += instruction->estimated_us * instruction->units / engine.count;
+    for (size_t m = 0; m < memories.size(); ++m)
+      memories[m].us +=
+          static_cast<double>(costs.back().bytes(m)) / (machine.memories[m]->bandwidth_gb_s * 1e3);
     if (engine.kind != emulator::EngineKind::Transfer)
       program.layers[instruction->layer]->estimated_us += instruction->estimated_us;
   }
-  // Streams side by side: no faster than the busiest resource, nor than each of them alone.
-  double busiest = 0;
-  std::string bottleneck = "layers that wait for one another";
-  auto consider = [&](double us, const std::string &name) {
-    if (us > busiest) {
-      busiest = us;
-      if (us >= latency / scheduled.streams * 0.9)
-        bottleneck = name;
+  double latency = latencyUs(program, costs, 1), period = latency;
+
+  // Streams side by side. While another one uses a memory, which it does for a part u of the time,
+  // a frame goes on as with half the bandwidth; on a shared engine it waits. u depends on what it
+  // makes of the latency.
+  if (scheduled.streams > 1) {
+    double others = scheduled.streams - 1.0, slowed = latencyUs(program, costs, 0.5);
+    double busiestMemory = 0;
+    for (const Demand &memory : memories)
+      busiestMemory = std::max(busiestMemory, memory.us);
+    for (int i = 0; i < 20; ++i) {
+      double next = latency + others * std::min(1.0, busiestMemory / period) * (slowed - latency);
+      for (const Demand &engine : engines)
+        if (engine.isShared)
+          next += others * std::min(1.0, engine.us / period) * engine.us;
+      period = (period + next) / 2;
     }
-  };
-  for (size_t e = 0; e < engineUs.size(); ++e)
-    consider(engineUs[e], machine.engines[e]->name);
-  for (size_t m = 0; m < memoryUs.size(); ++m)
-    consider(memoryUs[m], machine.memories[m]->name + " bandwidth");
-  double period = std::max(busiest, latency / scheduled.streams);
+    period /= scheduled.streams;
+  }
+  // No faster than the busiest resource.
+  std::string bottleneck = "layers that wait for one another";
+  double busiest = 0;
+  for (const auto *demands : {&engines, &memories})
+    for (const Demand &demand : *demands)
+      if (demand.us > busiest) {
+        busiest = demand.us;
+        if (busiest > 0.75 * period)
+          bottleneck = demand.name;
+      }
+  period = std::max(period, busiest);
   program.estimate = std::make_unique<emulator::EstimateT>();
   program.estimate->latency_ms = latency / 1e3;
   program.estimate->fps = period > 0 ? 1e6 / period : 0;

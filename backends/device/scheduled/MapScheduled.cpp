@@ -17,6 +17,7 @@ namespace {
 
 // Attempts at a whole program. Each evicts buffers or shrinks tiles, so there is an end.
 constexpr int kMostAttempts = 2000;
+constexpr uint64_t kLeastRoom = 256; // bytes for tiles
 
 class Mapper {
 public:
@@ -74,8 +75,15 @@ private:
   // Tiles that found no room although all else had left.
   Expected<void> shrinkTiles(const Placement &placement) {
     for (size_t task : placement.cramped) {
-      if (attempt_.room[task] <
-          2 * machine_.memory(static_cast<uint32_t>(machine_.local)).alignment)
+      Choice &choice = attempt_.choices[task];
+      bool isSmall = attempt_.room[task] < kLeastRoom;
+      if (isSmall && choice.vectorRuns && choice.runner != Runner::Vector) {
+        choice.runner = Runner::Vector;
+        choice.note = fmt::format("{} has no room for its tiles",
+                                  machine_.memory(static_cast<uint32_t>(machine_.local)).name);
+        continue;
+      }
+      if (isSmall)
         return error(fmt::format("its smallest tile needs {} bytes of {}, of which a stream has {}",
                                  placement.localNeeded,
                                  machine_.memory(static_cast<uint32_t>(machine_.local)).name,

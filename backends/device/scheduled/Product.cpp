@@ -106,7 +106,7 @@ Expected<void> Emitter::product() {
     }
     addStages(*draft.it, engineStages, task().stages.size() - engineStages, {}, false);
     draft.it->outputs.push_back(std::make_unique<ViewT>(result));
-    chooseUnits(*draft.it);
+    chooseUnits(*draft.it, unitsBeside(target));
   }
   return {};
 }

@@ -121,16 +121,11 @@ std::optional<Tiling> Emitter::tilingOf(const ConvGeometry &geometry, const Tile
 
 // No tiling keeps the limits: the vector engine must, if it can.
 Expected<void> Emitter::onVectorInstead(const TileRoom &room) {
-  std::vector<std::vector<int64_t>> dims(task().inputDims.begin(), task().inputDims.end());
-  auto work = emulator::workOf(task().kernel, task().stages, dims, task().output()->dims()).kind;
   std::string why = fmt::format(
       "no tiling of it keeps the limits of {} within {} bytes of {}",
       machine_.engine(machine_.convolution).name, room.bytes,
       machine_.local >= 0 ? machine_.memory(static_cast<uint32_t>(machine_.local)).name : "memory");
-  bool isAble = machine_.vector >= 0 &&
-                std::ranges::any_of(machine_.engine(machine_.vector).rates,
-                                    [&](const auto &rate) { return rate->work == work; });
-  if (!isAble)
+  if (!attempt_.choices[current_].vectorRuns)
     return error(why, where());
   attempt_.choices[current_].runner = Runner::Vector;
   attempt_.choices[current_].note = std::move(why);
@@ -170,7 +165,7 @@ void Emitter::endTarget(const Target &target, const std::vector<Range> &tile, El
   }
   addStages(*draft.it, doneStages, task().stages.size() - doneStages, tile, false);
   draft.it->outputs.push_back(std::make_unique<ViewT>(output));
-  chooseUnits(*draft.it);
+  chooseUnits(*draft.it, unitsBeside(target.view));
 }
 
 namespace {
@@ -256,6 +251,7 @@ Expected<void> Emitter::convolutionGroup(const Window &window, int64_t group) {
             piece.strides = {static_cast<uint32_t>(g.strideH), static_cast<uint32_t>(g.strideW)};
             piece.dilations = {static_cast<uint32_t>(window.y.dilation),
                                static_cast<uint32_t>(window.x.dilation)};
+            piece.kernel = {static_cast<uint32_t>(g.kh), static_cast<uint32_t>(g.kw)};
             setPads(piece, y, xt);
             bool isLast = channels.begin + channels.size == g.channels;
             piece.has_bias = kernel.has_bias && isLast;
@@ -350,6 +346,7 @@ Expected<void> Emitter::channelwise() {
             piece.strides = {static_cast<uint32_t>(g.strideH), static_cast<uint32_t>(g.strideW)};
             piece.dilations = {static_cast<uint32_t>(window.y.dilation),
                                static_cast<uint32_t>(window.x.dilation)};
+            piece.kernel = {static_cast<uint32_t>(g.kh), static_cast<uint32_t>(g.kw)};
             setPads(piece, y, xt);
             emitContraction(std::move(piece), input,
                             part(*weights, {outputs, {0, 1}, {0, g.kh}, {0, g.kw}}), tile,

@@ -147,14 +147,23 @@ private:
   std::span<const Execution> alone_;
 };
 
-// Frames a second once all streams run; the first frame of each is the start.
-double rateOf(const SimulationResult &together, unsigned streams) {
-  const auto &ends = together.frameEndUs;
-  if (ends.empty() || together.endUs <= 0)
-    return 0;
-  if (ends.size() <= streams || ends.back() <= ends[streams - 1])
-    return static_cast<double>(ends.size()) / together.endUs * 1e6;
-  return static_cast<double>(ends.size() - streams) / (ends.back() - ends[streams - 1]) * 1e6;
+// Frames a second while all streams run: from the end of the last stream's first frame to the end
+// of the first stream's last one.
+double rateOf(const SimulationResult &together, unsigned streams, unsigned frames) {
+  const auto &ends = together.frameEnds;
+  std::vector<unsigned> done(streams, 0);
+  unsigned begun = 0;
+  size_t first = ends.size(), last = 0;
+  for (size_t i = 0; i < ends.size() && last == 0; ++i) {
+    begun += done[ends[i].second] == 0;
+    if (begun == streams && first == ends.size())
+      first = i;
+    if (++done[ends[i].second] == frames && first < i)
+      last = i;
+  }
+  if (last > 0 && ends[last].first > ends[first].first)
+    return static_cast<double>(last - first) / (ends[last].first - ends[first].first) * 1e6;
+  return together.endUs > 0 ? static_cast<double>(ends.size()) / together.endUs * 1e6 : 0;
 }
 
 std::string bottleneckOf(const RunReport &report) {
@@ -182,13 +191,13 @@ std::string bottleneckOf(const RunReport &report) {
 
 RunReport reportOf(const ProgramT &program, std::span<const Cost> costs,
                    std::span<const Execution> alone, const SimulationResult &together,
-                   unsigned streams, bool timeline) {
+                   unsigned streams, unsigned frames, bool timeline) {
   const ScheduledMachineT &machine = *program.device->scheduled;
   RunReport report;
   report.streams = streams;
   for (const Execution &execution : alone)
     report.latencyUs = std::max(report.latencyUs, execution.endUs);
-  report.fps = rateOf(together, streams);
+  report.fps = rateOf(together, streams, frames);
   Reporter reporter(program, costs, alone);
   report.layers = reporter.layers();
   report.memories = reporter.memories(timeline);

@@ -8,10 +8,11 @@
 
 namespace edgecc::emulator {
 
-// `alone`: when each instruction ran in a frame alone, by instruction. `together`: all streams.
+// `alone`: when each instruction ran in a frame alone, by instruction. `together`: all streams with
+// `frames` each.
 RunReport reportOf(const ProgramT &program, std::span<const Cost> costs,
                    std::span<const Execution> alone, const SimulationResult &together,
-                   unsigned streams, bool timeline);
+                   unsigned streams, unsigned frames, bool timeline);
 
 // The same executions for a trace.
 std::vector<Span> spansOf(const ProgramT &program, std::span<const Execution> executions,

@@ -34,18 +34,21 @@ Result<Prepared> prepare(const ProgramT &program, bool checks) {
 
 RunReport time(const ProgramT &program, const Prepared &prepared, unsigned streams, unsigned frames,
                bool timeline) {
+  double latency = 0;
   std::vector<Execution> alone(program.scheduled->instructions.size()), all;
-  simulateScheduled(program, prepared.order, prepared.costs, 1, 1, [&](const Execution &execution) {
-    alone[execution.instruction] = execution;
-    return true;
-  });
+  simulateScheduled(program, prepared.order, prepared.costs, 1, 1, 0,
+                    [&](const Execution &execution) {
+                      alone[execution.instruction] = execution;
+                      latency = execution.endUs;
+                      return true;
+                    });
   auto together = simulateScheduled(program, prepared.order, prepared.costs, streams, frames,
-                                    [&](const Execution &execution) {
+                                    latency / streams, [&](const Execution &execution) {
                                       if (timeline)
                                         all.push_back(execution);
                                       return true;
                                     });
-  RunReport report = reportOf(program, prepared.costs, alone, together, streams, timeline);
+  RunReport report = reportOf(program, prepared.costs, alone, together, streams, frames, timeline);
   if (timeline)
     report.timeline = spansOf(program, all, streams);
   return report;
@@ -75,7 +78,7 @@ Result<RunReport> runScheduled(const ProgramT &program, std::span<const std::byt
     Result<void> done;
     std::vector<uint32_t> left(used, static_cast<uint32_t>(program.scheduled->instructions.size()));
     simulateScheduled(program, prepared->order, prepared->costs, used, (frames + used - 1) / used,
-                      [&](const Execution &execution) {
+                      0, [&](const Execution &execution) {
                         Image &image = images[execution.stream];
                         done = image.execute(execution.instruction, host);
                         if (done && --left[execution.stream] == 0) {

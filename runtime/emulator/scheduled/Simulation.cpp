@@ -15,7 +15,8 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 class Simulation {
 public:
   Simulation(const ProgramT &program, const Order &order, std::span<const Cost> costs,
-             unsigned streams, unsigned frames, const std::function<bool(const Execution &)> &onEnd)
+             unsigned streams, unsigned frames, double staggerUs,
+             const std::function<bool(const Execution &)> &onEnd)
       : scheduled_(*program.scheduled), machine_(*program.device->scheduled), order_(order),
         costs_(costs), frames_(frames), onEnd_(onEnd) {
     for (const auto &engine : machine_.engines)
@@ -26,17 +27,16 @@ public:
     result_.memoryBusyUs.assign(machine_.memories.size(), 0);
     streams_.resize(streams);
     for (unsigned s = 0; s < streams; ++s)
-      begin(s);
+      starts_.push_back(s * staggerUs);
   }
 
   SimulationResult run() {
-    startAll();
-    while (!running_.empty()) {
-      share();
-      if (!advance())
-        break;
+    do {
+      while (begun_ < starts_.size() && starts_[begun_] <= now_)
+        begin(begun_++);
       startAll();
-    }
+      share();
+    } while ((!running_.empty() || begun_ < starts_.size()) && advance());
     result_.endUs = now_;
     return std::move(result_);
   }
@@ -79,7 +79,7 @@ private:
   }
 
   void endFrame(uint32_t s) {
-    result_.frameEndUs.push_back(now_);
+    result_.frameEnds.emplace_back(now_, s);
     if (++streams_[s].frame < frames_ && !scheduled_.instructions.empty())
       begin(s);
   }
@@ -156,7 +156,7 @@ private:
 
   // To the next event. False: the observer wants no more.
   bool advance() {
-    double step = kNever;
+    double toStart = begun_ < starts_.size() ? starts_[begun_] - now_ : kNever, step = toStart;
     auto timeLeft = [](const Running &running) {
       if (running.issueLeft > 0)
         return running.issueLeft;
@@ -166,7 +166,7 @@ private:
       step = std::min(step, timeLeft(running));
     // What ends within a billionth of the step ends with it.
     double limit = step * (1 + 1e-9);
-    now_ += step;
+    now_ = step == toStart ? starts_[begun_] : now_ + step;
     ended_.clear();
     std::erase_if(running_, [&](Running &running) {
       if (running.issueLeft > 0) {
@@ -219,6 +219,8 @@ private:
   const std::function<bool(const Execution &)> &onEnd_;
 
   double now_ = 0;
+  std::vector<double> starts_; // of each stream
+  uint32_t begun_ = 0;         // streams
   std::vector<Stream> streams_;
   std::vector<uint32_t> free_;    // units of each engine
   std::vector<double> bandwidth_; // of each memory
@@ -267,8 +269,9 @@ Result<std::vector<Cost>> costsOf(const ProgramT &program) {
 
 SimulationResult simulateScheduled(const ProgramT &program, const Order &order,
                                    std::span<const Cost> costs, unsigned streams, unsigned frames,
+                                   double staggerUs,
                                    const std::function<bool(const Execution &)> &onEnd) {
-  return Simulation(program, order, costs, streams, frames, onEnd).run();
+  return Simulation(program, order, costs, streams, frames, staggerUs, onEnd).run();
 }
 
 } // namespace edgecc::emulator

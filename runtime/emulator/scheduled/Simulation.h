@@ -23,17 +23,19 @@ struct Execution {
 
 struct SimulationResult {
   double endUs = 0;
-  std::vector<double> frameEndUs;   // in the order in which frames ended, over all streams
-  std::vector<double> engineBusyUs; // unit-microseconds of each engine
+  std::vector<std::pair<double, uint32_t>> frameEnds; // time and stream, in the order of time
+  std::vector<double> engineBusyUs;                   // unit-microseconds of each engine
   std::vector<double> memoryBusyUs; // time that each memory's traffic takes at full bandwidth
 };
 
 // Runs `frames` frames on each of `streams` copies of the program, each copy one frame after the
 // other. Copies share engines and memory bandwidth; when an engine has too few units for all, the
-// one that has waited longest goes first. `onEnd` is called in the order of time; if it returns
-// false the simulation stops.
+// one that has waited longest goes first. Stream s starts at s * staggerUs: callers are not in
+// step, and streams that are collide all the time. `onEnd` is called in the order of time; if it
+// returns false the simulation stops.
 SimulationResult simulateScheduled(const ProgramT &program, const Order &order,
                                    std::span<const Cost> costs, unsigned streams, unsigned frames,
+                                   double staggerUs,
                                    const std::function<bool(const Execution &)> &onEnd = {});
 
 } // namespace edgecc::emulator

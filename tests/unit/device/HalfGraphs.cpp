@@ -24,7 +24,8 @@ public:
     function_.inputs = {{"x", {}}};
     graph.inputs.push_back(isBytes ? bytes(dims) : random(dims, -2, 2));
     if (isBytes)
-      x = create(OpKind::Cast, {x}, {{"to", DType::F16}});
+      x = create(OpKind::Mul, {create(OpKind::Cast, {x}, {{"to", DType::F16}}),
+                               builder_.constant(random({}, 0.01, 0.02), "scale")});
     for (int64_t i = 0, n = between(2, 8); i < n; ++i)
       x = block(x);
     std::vector<Value *> outputs{between(0, 2) ? x : head(x)};
@@ -112,7 +113,8 @@ private:
     if (x->dims()[2] < 3 || x->dims()[3] < 3)
       return activation(x);
     int64_t k = between(2, 3), stride = between(1, 2), pad = between(0, k / 2);
-    Attributes attributes{{"kernel_shape", Ints{k, k}},
+    Attributes attributes{{"kernel", Ints{k, k}},
+                          {"dilations", Ints{1, 1}},
                           {"strides", Ints{stride, stride}},
                           {"pads", Ints{pad, pad, pad, pad}},
                           {"ceil_mode", between(0, 2) == 0}};
@@ -220,7 +222,10 @@ private:
       break;
     case 5: {
       Value *other = like(x);
-      y = other ? create(between(0, 1) ? OpKind::Add : OpKind::Mul, {x, other})
+      // Bounded: the sign of a NaN means nothing.
+      y = other ? create(OpKind::Clip,
+                         {create(between(0, 1) ? OpKind::Add : OpKind::Mul, {x, other}),
+                          builder_.scalar(DType::F16, -8), builder_.scalar(DType::F16, 8)})
                 : create(OpKind::Mul, {x, constant({x->dims()[1], 1, 1}, 0.5, 1.5)});
       break;
     }

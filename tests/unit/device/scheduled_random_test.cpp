@@ -63,6 +63,20 @@ private:
   std::mt19937_64 random_;
 };
 
+std::string firstDifference(const Tensor &got, const Tensor &expected) {
+  if (got == expected)
+    return "";
+  int64_t count = 0, first = -1;
+  auto a = got.data<uint16_t>(), b = expected.data<uint16_t>();
+  for (int64_t i = 0; i < expected.elements(); ++i)
+    if (a[static_cast<size_t>(i)] != b[static_cast<size_t>(i)]) {
+      ++count;
+      first = first < 0 ? i : first;
+    }
+  return fmt::format("{} of {} elements differ, first {}: {} instead of {}", count,
+                     expected.elements(), first, got.asDouble(first), expected.asDouble(first));
+}
+
 TEST(ScheduledRandom, EmulatedResultsEqualTheReferenceBitForBit) {
   const char *count = std::getenv("EDGECC_DEVICE_COUNT");
   const char *first = std::getenv("EDGECC_DEVICE_FIRST");
@@ -86,8 +100,9 @@ TEST(ScheduledRandom, EmulatedResultsEqualTheReferenceBitForBit) {
     auto results = emulate(*graph.module, *code, graph.inputs, {.frames = random.number(1, 4)});
     ASSERT_TRUE(results) << str(results.error()) << "\n" << print(*graph.module, {.elideAbove = 8});
     for (size_t i = 0; i < expected->size(); ++i)
-      ASSERT_EQ((*results)[i], (*expected)[i]) << "output " << i << "\n"
-                                               << print(*graph.module, {.elideAbove = 8});
+      ASSERT_EQ(firstDifference((*results)[i], (*expected)[i]), "")
+          << "output " << i << "\n"
+          << print(*graph.module, {.elideAbove = 8});
   }
 }
 
