@@ -175,9 +175,13 @@ private:
       histories_[buffer.memory].write(
           piece, access, [&](const AccessHistory::Access &earlier, ByteSpan bytes) {
             ordered(earlier, index, buffer.memory, bytes);
-            bool kept = earlier.buffer != kLock && earlier.buffer != view.buffer &&
-                        (scheduled_.buffers[earlier.buffer]->role == BufferRole::Constant);
-            if (kept || (earlier.buffer == kLock && earlier.instruction == static_cast<int>(index)))
+            if (earlier.buffer == view.buffer)
+              return;
+            // Constants must outlast the frame; and no instruction may write what it reads by
+            // another name, or what its units have taken.
+            bool isConstant = earlier.buffer != kLock &&
+                              scheduled_.buffers[earlier.buffer]->role == BufferRole::Constant;
+            if (isConstant || earlier.instruction == static_cast<int>(index))
               report(FaultKind::Overlap, index,
                      fmt::format("{} writes {} over {} at bytes {} to {} of {}",
                                  describe(program_, index), nameOf(view.buffer),
