@@ -115,13 +115,9 @@ struct BlobParts {
 
 } // namespace
 
-static Expected<BlobParts> blobParts(const Module &module, const native::NativeCode &code) {
-  BlobParts parts;
-  EDGECC_TRY(linked, native::linkImage(code));
-  parts.image = std::move(linked);
-  const native::Image &image = parts.image;
+Expected<blob::BlobContents> describePorts(const Module &module) {
   const Function &function = module.main();
-  blob::BlobContents &contents = parts.contents;
+  blob::BlobContents contents;
   contents.modelName = module.name;
   contents.producer = "edgecc " EDGECC_VERSION;
   for (unsigned i = 0; i < function.inputs.size(); ++i) {
@@ -132,6 +128,17 @@ static Expected<BlobParts> blobParts(const Module &module, const native::NativeC
     EDGECC_TRY(tensor, tensorContents(function.outputs[i], function.body.yields()[i]->type));
     contents.outputs.push_back(std::move(tensor));
   }
+  return contents;
+}
+
+static Expected<BlobParts> blobParts(const Module &module, const native::NativeCode &code) {
+  BlobParts parts;
+  EDGECC_TRY(linked, native::linkImage(code));
+  parts.image = std::move(linked);
+  const native::Image &image = parts.image;
+  EDGECC_TRY(described, describePorts(module));
+  blob::BlobContents &contents = parts.contents;
+  contents = std::move(described);
   blob::VariantContents &variant = contents.variants.emplace_back();
   variant.triple = code.target.triple;
   variant.arch = archOf(code.target.arch);

@@ -3,8 +3,12 @@
 
 #include "backends/native/Native.h"
 #include "driver/Options.h"
+#include "runtime/blob/BlobWriter.h"
 
 namespace edgecc::driver {
+
+// The name, producer, inputs and outputs of a blob for the module's first function.
+Expected<blob::BlobContents> describePorts(const Module &module);
 
 // The bytes of a blob with `code` for the module's first function.
 Expected<std::string> makeBlob(const Module &module, const native::NativeCode &code);

@@ -7,6 +7,8 @@
 #include "driver/NativeExecutor.h"
 #include "driver/NativeTargetModel.h"
 #include "driver/compress/Compress.h"
+#include "driver/device/DeviceArtifact.h"
+#include "driver/device/report/WriteDeviceReports.h"
 #include "driver/report/CompileReport.h"
 #include "frontend/io/MappedFile.h"
 #include "frontend/onnx/Exporter.h"
@@ -40,7 +42,8 @@ Expected<void> checkOutput(const CompileOptions &o) {
     return error("there is no such folder to write to", folder.string());
   if (std::filesystem::is_directory(o.output, status))
     return error("the output is a folder", o.output.string(), "name a file in it");
-  for (const std::filesystem::path &report : {o.compress.reportHtml, o.compress.reportJson}) {
+  for (const std::filesystem::path &report :
+       {o.compress.reportHtml, o.compress.reportJson, o.trace}) {
     folder = report.parent_path();
     if (!folder.empty() && !std::filesystem::is_directory(folder, status))
       return error("there is no such folder to write a report to", folder.string());
@@ -217,6 +220,69 @@ bool runsHere(const native::NativeTarget &target) {
   return host && host->triple == target.triple;
 }
 
+// A CPU or a device; `model` is what passes may know of it.
+struct Target {
+  std::optional<native::NativeTarget> cpu;
+  std::optional<emulator::DeviceT> device;
+  std::unique_ptr<TargetModel> model;
+};
+
+Expected<Target> resolveTarget(const CompileOptions &o) {
+  Target target;
+  if (isDeviceTarget(o.target)) {
+    if (o.part) {
+      target.device = *o.part;
+    } else {
+      EDGECC_TRY(device, device::loadDevice(o.target));
+      target.device = std::move(device);
+    }
+    EDGECC_CHECK(checkDeviceOptions(o, *target.device));
+    target.model = device::makeTargetModel(*target.device);
+    return target;
+  }
+  EDGECC_TRY(cpu, native::resolveTarget(o.target, o.cpu));
+  target.model = std::make_unique<NativeTargetModel>(cpu);
+  target.cpu = std::move(cpu);
+  return target;
+}
+
+bool isQuantized(const Module &module) {
+  bool found = false;
+  for (const auto &function : module.functions())
+    walk(function->body, [&](const Op &op) { found |= op.kind() == OpKind::DequantizeLinear; });
+  return found;
+}
+
+// The precision that the device computes in, and the forms that it runs.
+Expected<void> suitDevice(CompressOptions &compress, const Target &target, const Module &module,
+                          CompileSummary &summary) {
+  if (!target.device)
+    return {};
+  CompressionRecipe &recipe = compress.recipe;
+  if (target.device->scheduled) {
+    recipe.machine = Machine::Scheduled;
+    if (recipe.quantize == "fp16")
+      recipe.quantize.clear(); // as it is
+    if (!recipe.quantize.empty())
+      return error(fmt::format("{} computes in {} alone", target.device->name,
+                               target.device->scheduled->native_type),
+                   "--quantize", "leave it out");
+    return {};
+  }
+  recipe.machine = Machine::Dataflow;
+  recipe.onlyIfFaster = false; // nothing else is resident
+  if (recipe.quantize.empty() && !isQuantized(module))
+    recipe.quantize = "int8";
+  bool hasData = !compress.calibrate.empty() || compress.data || !recipe.loadCalibration.empty();
+  if (!recipe.quantize.empty() && recipe.needsData() && !hasData) {
+    recipe.assumeRanges = true;
+    summary.warnings.push_back(
+        "quantised for assumed ranges: what the program costs is right, what it computes is not; "
+        "--calibrate DIR gives typical inputs");
+  }
+  return {};
+}
+
 } // namespace
 
 Expected<CompileSummary> compileModel(const CompileOptions &o) {
@@ -224,9 +290,8 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   Progress progress(!o.quiet);
   CompileSummary summary;
   EDGECC_CHECK(checkOutput(o));
-  EDGECC_TRY(target, native::resolveTarget(o.target, o.cpu));
-  summary.target = target.str();
-  NativeTargetModel targetModel(target);
+  EDGECC_TRY(target, resolveTarget(o));
+  summary.target = target.model->name();
   Registry registry;
   EDGECC_CHECK(registerPasses(registry, o));
 
@@ -238,43 +303,47 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   EDGECC_TRY(module, loadModule(o.input, load));
   bool isNative = o.emit != Emit::Onnx && o.emit != Emit::Ir;
   if (isNative)
-    EDGECC_CHECK(checkLegal(*module, targetModel));
+    EDGECC_CHECK(checkLegal(*module, *target.model));
 
   ReferenceExecutor folder;
   PassManagerOptions passOptions;
   passOptions.executor = &folder;
-  passOptions.target = &targetModel;
+  passOptions.target = target.model.get();
   followPasses(passOptions, o, progress);
   Passes passes(o, registry, passOptions);
   EDGECC_CHECK(passes.compileImageInputs(*module));
 
-  const CompressionRecipe &recipe = o.compress.recipe;
+  CompressOptions compress = o.compress;
+  EDGECC_CHECK(suitDevice(compress, target, *module, summary));
+  const CompressionRecipe &recipe = compress.recipe;
   CompressionInputs inputs;
   std::optional<Compressed> compressed;
   if (!o.passes.empty()) {
     EDGECC_TRY(named, registry.parse(o.passes));
     EDGECC_CHECK(passes.run(*module, named));
   } else if (recipe.compresses()) {
-    EDGECC_TRY(opened, openInputs(o.compress, module->main()));
+    EDGECC_TRY(opened, openInputs(compress, module->main()));
     inputs = std::move(opened);
     NativeExecutor executor({.threads = compileThreads(o), .compileThreads = compileThreads(o)});
     PassManagerOptions compressing = passOptions;
     compressing.executor = &executor;
-    EDGECC_TRY(result, compressModel(std::move(module), o.compress, inputs, registry, compressing,
-                                     progress));
+    EDGECC_TRY(result,
+               compressModel(std::move(module), compress, inputs, registry, compressing, progress));
     compressed = std::move(result);
     module = std::move(compressed->module);
     passes.add(std::move(compressed->reports));
     passOptions.compression = &compressed->state; // lowering has notes for it, too
     summary.score = compressed->score;
-    summary.warnings = inputs.warnings;
+    summary.warnings.insert(summary.warnings.end(), inputs.warnings.begin(), inputs.warnings.end());
     summary.warnings.insert(summary.warnings.end(), executor.warnings().begin(),
                             executor.warnings().end());
   } else if (o.emit != Emit::Ir) { // text IR is written as imported
-    EDGECC_CHECK(passes.run(*module, buildPipeline(registry).portable));
+    EDGECC_CHECK(passes.run(*module, buildPipeline(registry, recipe).portable));
   }
 
-  std::unique_ptr<Module> portable = o.compress.wantsReport() ? clone(*module) : nullptr;
+  bool isDeviceProgram = target.device && isNative;
+  std::unique_ptr<Module> portable =
+      o.compress.wantsReport() && !isDeviceProgram ? clone(*module) : nullptr;
   progress.step("generating code");
   if (o.emit == Emit::Ir) {
     EDGECC_CHECK(writeText(o.output, print(*module)));
@@ -282,11 +351,13 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
     EDGECC_CHECK(exportOnnxFile(*module, o.output));
   } else {
     if (o.passes.empty())
-      EDGECC_CHECK(passes.run(*module, buildPipeline(registry).lowering));
-    EDGECC_CHECK(emitNative(*module, o, target, summary));
+      EDGECC_CHECK(passes.run(*module, buildPipeline(registry, recipe).lowering));
+    EDGECC_CHECK(target.device ? emitDevice(*module, o, *target.device, summary)
+                               : emitNative(*module, o, *target.cpu, summary));
   }
   if (compressed)
-    summary.notes = std::move(compressed->state.notes);
+    std::move(compressed->state.notes.begin(), compressed->state.notes.end(),
+              std::back_inserter(summary.notes));
   summary.passes = describe(passes.reports());
   summary.timings = timingTable(passes.reports());
 
@@ -299,8 +370,10 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
                               {.portable = portable.get(),
                                .compressed = compressed ? &*compressed : nullptr,
                                .inputs = compressed ? &inputs : nullptr,
-                               .runsHere = runsHere(target)},
+                               .runsHere = target.cpu && runsHere(*target.cpu)},
                               summary, progress));
+  if (isDeviceProgram)
+    EDGECC_CHECK(writeDeviceReports(o, *module, *target.device, summary, progress));
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return summary;
 }

@@ -3,6 +3,7 @@
 
 #include "driver/Options.h"
 #include "driver/compress/Score.h"
+#include "driver/device/DeviceFacts.h"
 #include "passes/compress/Compression.h"
 
 #include <optional>
@@ -17,6 +18,11 @@ struct CompileSummary {
   std::optional<Score> score;        // of a compressed model
   std::vector<Note> notes;           // what the compression passes have to say about layers
   std::vector<std::string> warnings; // sentences
+  std::optional<emulator::RunReport> deviceRun; // what the emulator measured
+  std::string device;                           // what a device program costs, in a sentence
+  std::shared_ptr<const emulator::ProgramT> deviceProgram; // null: the target is a CPU
+  std::vector<HostOp> hostOps;                             // which that program leaves to the host
+  std::vector<Verdict> budget;
   size_t layers = 0, kernels = 0;
   int64_t macs = 0;
   int64_t codeAndWeightsBytes = 0; // size of the file

@@ -1,7 +1,9 @@
 // What the compile command was asked to do.
 #pragma once
 
+#include "backends/device/Device.h"
 #include "driver/ImageArguments.h"
+#include "driver/device/Budget.h"
 #include "ir/DataSource.h"
 #include "ir/Metric.h"
 #include "ir/Type.h"
@@ -58,7 +60,12 @@ struct CompileOptions {
   bool quiet = false;
   unsigned threads = 0; // 0: all cores
   CompressOptions compress;
-  std::string symbol; // prefix of the object form's symbols; empty: from the output's name
+  device::MapOptions device; // where the target is a device
+  // A part of that device, for this model alone; null: the whole.
+  std::shared_ptr<const emulator::DeviceT> part;
+  std::vector<Limit> budget;   // of a device program
+  std::filesystem::path trace; // timeline of a device program
+  std::string symbol;          // prefix of the object form's symbols; empty: from the output's name
 };
 
 // "name=1x3x224x224" -> {name, dims}; "batch=4" -> {batch, {4}}.

@@ -21,5 +21,7 @@ int inspectCommand(int argc, char **argv);
 int verifyCommand(int argc, char **argv);
 int optCommand(int argc, char **argv);
 int opsCommand(int argc, char **argv);
+int exploreCommand(int argc, char **argv);
+int shareCommand(int argc, char **argv);
 
 } // namespace edgecc::driver

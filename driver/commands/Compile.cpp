@@ -3,6 +3,8 @@
 #include "driver/CompileModel.h"
 #include "driver/Console.h"
 #include "driver/commands/CompressArguments.h"
+#include "driver/commands/DeviceArguments.h"
+#include "driver/device/DeviceArtifact.h"
 
 #include <fmt/format.h>
 
@@ -14,7 +16,7 @@ const std::map<std::string, Emit> kEmitNames = {
     {"blob", Emit::Blob}, {"obj", Emit::Object}, {"lib", Emit::Library}, {"asm", Emit::Assembly},
     {"llvm", Emit::Llvm}, {"ir", Emit::Ir},      {"onnx", Emit::Onnx}};
 
-void declare(CLI::App &app, CompileOptions &o, std::string &emit) {
+void declare(CLI::App &app, CompileOptions &o, std::string &emit, std::string &budget) {
   app.add_option("model", o.input, "ONNX model, or text IR")->type_name("FILE")->required();
   app.add_option("-o,--output", o.output, "file to write")->type_name("FILE")->required();
   app.add_option(
@@ -40,14 +42,17 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit) {
                  "mean=103.5:116.3:123.7,scale=0.017 (all optional)")
       ->type_name("SPEC")
       ->expected(0, 1);
-  app.add_option("--target", o.target,
-                 "native (default), x86-64, aarch64 or riscv64; with -none for bare metal")
+  app.add_option(
+         "--target", o.target,
+         "native (default), x86-64, aarch64 or riscv64; with -none for bare metal; myriadx, "
+         "hailo8 or another device, or the path of a device description (.json)")
       ->type_name("T");
   app.add_option("--cpu", o.cpu,
                  "host (default on the host's architecture), baseline, avx2, avx512, avx512vnni, "
                  "neon, dotprod, rv64gc, rv64gcv; optionally with +feature or -feature")
       ->type_name("C");
   declareCompressArguments(app, o.compress);
+  declareDeviceArguments(app, o, budget);
   app.add_option("--symbol", o.symbol,
                  "prefix of the symbols of obj and lib; default: the output's name")
       ->type_name("NAME");
@@ -62,7 +67,8 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit) {
   app.add_flag("--verify-each", o.verifyEach, "check the IR after each pass");
   app.add_flag("-q,--quiet", o.quiet, "print nothing but errors");
   app.footer(
-      "Other commands: edgecc run, bench, diff, inspect, verify, opt, ops; each has --help.\n"
+      "Other commands: edgecc run, bench, diff, inspect, verify, opt, ops, explore, share; each "
+      "has --help.\n"
       "Exit codes: 0 success, 1 results differ (run --test-data, diff, verify), 2 a mistake in the "
       "command line, a file or a model.");
 }
@@ -103,6 +109,11 @@ void printSummary(const CompileOptions &o, const CompileSummary &s) {
                formatBytes(static_cast<double>(s.weightsBytes)),
                formatBytes(static_cast<double>(s.arenaBytes)),
                formatBytes(static_cast<double>(s.scratchBytes)));
+  if (!s.device.empty())
+    fmt::print("{}\n", s.device);
+  if (s.deviceProgram)
+    for (const std::string &line : describe(s.budget, *s.deviceProgram))
+      fmt::print("{}\n", line);
   fmt::print("wrote {} ({}) in {:.2f} s\n", o.output.string(),
              formatBytes(static_cast<double>(s.codeAndWeightsBytes)), s.seconds);
 }
@@ -114,19 +125,24 @@ int compileCommand(int argc, char **argv) {
                "  edgecc model.onnx -o model.blob",
                "edgecc");
   CompileOptions options;
-  std::string emit = "blob";
-  declare(app, options, emit);
+  std::string emit = "blob", budget;
+  declare(app, options, emit, budget);
   app.set_version_flag("--version", "edgecc " EDGECC_VERSION);
   if (auto exit = parseArguments(app, argc, argv))
     return *exit;
   options.emit = kEmitNames.at(emit);
-  if (auto checked = checkCompressArguments(options.compress, options.passes); !checked)
+  if (auto checked = checkDeviceArguments(options, budget); !checked)
+    return report(checked.error());
+  CompressOptions compress = options.compress;
+  if (compress.recipe.quantize.empty() && quantizesForTarget(options.target))
+    compress.recipe.quantize = "int8"; // which a compile for it does unasked
+  if (auto checked = checkCompressArguments(compress, options.passes); !checked)
     return report(checked.error());
   auto summary = compileModel(options);
   if (!summary)
     return report(summary.error());
   printSummary(options, *summary);
-  return kSuccess;
+  return allPass(summary->budget) ? kSuccess : kDifferent;
 }
 
 } // namespace edgecc::driver

@@ -3,6 +3,8 @@
 #include "driver/Console.h"
 #include "driver/Load.h"
 #include "driver/commands/InspectCalibration.h"
+#include "driver/commands/InspectDevice.h"
+#include "driver/device/report/Trace.h"
 #include "frontend/io/MappedFile.h"
 #include "frontend/onnx/ModelInfo.h"
 #include "ir/Text.h"
@@ -73,7 +75,35 @@ json describeVariant(const blob::Variant &variant) {
   return out;
 }
 
-Expected<json> inspectBlob(const std::string &path) {
+struct Arguments {
+  std::string file, calibration, budget, trace;
+  bool asJson = false, disassemble = false;
+};
+
+// What only device programs have. `verdicts` gets those of the budget.
+Expected<json> inspectProgram(std::span<const std::byte> bytes, const blob::BlobView &view,
+                              const Arguments &arguments, std::vector<Verdict> &verdicts) {
+  std::vector<Limit> budget;
+  if (!arguments.budget.empty()) {
+    EDGECC_TRY(limits, parseBudget(arguments.budget));
+    budget = std::move(limits);
+  }
+  EDGECC_TRY(device, openDevice(bytes, view, arguments.file, !arguments.trace.empty()));
+  verdicts = judge(budget, *device.program, device.measured);
+  if (!arguments.trace.empty()) {
+    std::string trace = traceAsJson(*device.program, device.measured);
+    EDGECC_CHECK(writeFile(arguments.trace, std::as_bytes(std::span(trace))));
+  }
+  json out = inspectDevice(device, *view.metadata().device());
+  if (!budget.empty())
+    out["budget"] = budgetJson(verdicts, *device.program);
+  if (arguments.disassemble)
+    out["disassembly"] = emulator::disassemble(*device.program);
+  return out;
+}
+
+Expected<json> inspectBlob(const Arguments &arguments, std::vector<Verdict> &verdicts) {
+  const std::string &path = arguments.file;
   EDGECC_TRY(file, MappedFile::open(path));
   auto bytes = file->bytes();
   blob::BlobView view;
@@ -95,6 +125,13 @@ Expected<json> inspectBlob(const std::string &path) {
     out["outputs"].push_back(describeTensor(view.output(i)));
   for (uint32_t i = 0; i < view.variantCount(); ++i)
     out["variants"].push_back(describeVariant(view.variant(i)));
+  if (view.metadata().device()) {
+    EDGECC_TRY(described, inspectProgram(bytes, view, arguments, verdicts));
+    out["device"] = std::move(described);
+  } else if (arguments.disassemble || !arguments.budget.empty() || !arguments.trace.empty()) {
+    return error("the blob holds code for a CPU", path,
+                 "--disassemble, --budget and --trace are for device programs");
+  }
   return out;
 }
 
@@ -165,6 +202,8 @@ void printText(const json &j) {
                  v["target"].get<std::string>(), features, v["layers"].size(), v["kernels"].size(),
                  formatBytes(v["arena_bytes"]), formatBytes(v["thread_scratch_bytes"]));
     }
+    if (j.contains("device"))
+      printDevice(j["device"]);
   } else if (kind == "onnx") {
     fmt::print("ONNX model, IR version {}, by {}, {} initialisers, {} functions\n",
                j["ir_version"].dump(), j["producer"].get<std::string>(), j["initializers"].dump(),
@@ -191,13 +230,20 @@ void printText(const json &j) {
 int inspectCommand(int argc, char **argv) {
   CLI::App app("Shows what an ONNX model, a text IR file, a blob or a calibration table holds.",
                "edgecc inspect");
-  std::string file, calibration;
-  bool asJson = false;
-  app.add_option("file", file, "ONNX model, text IR or blob")->type_name("FILE");
-  app.add_option("--calibration", calibration,
+  Arguments arguments;
+  const std::string &file = arguments.file, &calibration = arguments.calibration;
+  app.add_option("file", arguments.file, "ONNX model, text IR or blob")->type_name("FILE");
+  app.add_option("--calibration", arguments.calibration,
                  "show a table that the pass calibrate saved: ranges and histograms")
       ->type_name("FILE");
-  app.add_flag("--json", asJson, "print JSON with every detail");
+  app.add_flag("--json", arguments.asJson, "print JSON with every detail");
+  app.add_flag("--disassemble", arguments.disassemble, "print a device blob's program");
+  app.add_option("--budget", arguments.budget,
+                 "limits for a device blob, as for compiling; fails with 1 if one is missed")
+      ->type_name("LIMITS");
+  app.add_option("--trace", arguments.trace,
+                 "write a device blob's timeline, for Perfetto or Chrome")
+      ->type_name("FILE");
   if (auto exit = parseArguments(app, argc, argv))
     return *exit;
   if (file.empty() == calibration.empty())
@@ -212,16 +258,26 @@ int inspectCommand(int argc, char **argv) {
   auto kind = detectFile(file);
   if (!kind)
     return report(kind.error());
-  auto result = *kind == FileKind::Blob   ? inspectBlob(file)
+  if (*kind != FileKind::Blob &&
+      (arguments.disassemble || !arguments.budget.empty() || !arguments.trace.empty()))
+    return report({{"the file is no blob", file,
+                    "--disassemble, --budget and --trace are for device programs"}});
+  std::vector<Verdict> verdicts;
+  auto result = *kind == FileKind::Blob   ? inspectBlob(arguments, verdicts)
                 : *kind == FileKind::Text ? inspectText(file)
                                           : inspectOnnx(file);
   if (!result)
     return report(result.error());
-  if (asJson)
+  if (arguments.asJson)
     fmt::print("{}\n", result->dump(2, ' ', false, json::error_handler_t::replace));
+  else if (arguments.disassemble)
+    fmt::print("{}", (*result)["device"]["disassembly"].get<std::string>());
   else
     printText(*result);
-  return kSuccess;
+  if (!arguments.asJson && result->contains("device") && (*result)["device"].contains("budget"))
+    for (const auto &limit : (*result)["device"]["budget"])
+      fmt::print("{}\n", limit["text"].get<std::string>());
+  return allPass(verdicts) ? kSuccess : kDifferent;
 }
 
 } // namespace edgecc::driver

@@ -6,6 +6,8 @@
 #include "driver/Options.h"
 #include "driver/RuntimeModel.h"
 #include "driver/commands/Commands.h"
+#include "driver/device/DeviceJson.h"
+#include "driver/device/DeviceModel.h"
 #include "frontend/io/MappedFile.h"
 #include "frontend/io/Npy.h"
 #include "frontend/io/TensorPb.h"
@@ -257,6 +259,23 @@ Expected<int> runBlob(const RunOptions &o, nlohmann::json &json) {
   return code;
 }
 
+// The emulator computes what the chip would, and says what that cost.
+Expected<int> runDevice(const RunOptions &o, nlohmann::json &json) {
+  EDGECC_TRY(model, DeviceModel::load(o.model));
+  EDGECC_CHECK(setInputs(*model, o));
+  EDGECC_CHECK(model->run());
+  EDGECC_TRY(code, showResults(*model, o, json));
+  const emulator::ProgramT &program = model->blob().program();
+  auto measured = emulator::measure(program);
+  if (!measured)
+    return error(measured.error().message, o.model);
+  json["device"] = deviceJson(program, *measured);
+  fmt::print("{}: {:.3f} ms, {:.1f} frames a second, {:.3f} mJ a frame; limited by {}\n",
+             program.device->title, measured->latencyUs / 1e3, measured->fps,
+             measured->energyUj / 1e3, measured->bottleneck);
+  return code;
+}
+
 Expected<int> runReference(const RunOptions &o, nlohmann::json &json) {
   fmt::print(stderr, "edgecc: {} is not compiled; running it on the (slow) reference backend\n",
              o.model);
@@ -274,7 +293,9 @@ Expected<int> execute(const RunOptions &o) {
   nlohmann::json json = {{"model", o.model}, {"threads", o.threads}};
   if (kind != FileKind::Blob && o.profile)
     return error("only compiled models have a profile", "--profile", "compile the model first");
-  EDGECC_TRY(code, kind == FileKind::Blob ? runBlob(o, json) : runReference(o, json));
+  EDGECC_TRY(code, kind != FileKind::Blob  ? runReference(o, json)
+                   : isDeviceBlob(o.model) ? runDevice(o, json)
+                                           : runBlob(o, json));
   if (!o.json.empty())
     EDGECC_CHECK(writeJson(o.json, json));
   return code;

@@ -1,8 +1,11 @@
-// edgecc verify: checks a blob's hashes, weights included, or an ONNX or text IR file.
+// edgecc verify: checks a blob's hashes, weights included, and its device program, or an ONNX or
+// text IR file.
 #include "driver/Arguments.h"
 #include "driver/Console.h"
 #include "driver/Load.h"
+#include "driver/device/DeviceModel.h"
 #include "edgecc/runtime.h"
+#include "frontend/io/MappedFile.h"
 #include "ir/Verifier.h"
 
 #include <fmt/format.h>
@@ -12,6 +15,17 @@ namespace edgecc::driver {
 static int verifyBlob(const std::string &path) {
   edgecc_error detail{};
   edgecc_status status = edgecc_verify_file(path.c_str(), &detail); // for any target
+  if (status == EDGECC_OK && isDeviceBlob(path)) {
+    // Beyond the hashes: whether the program is one that the emulator would run.
+    auto file = MappedFile::open(path);
+    if (!file)
+      return report(file.error());
+    auto blob = emulator::DeviceBlob::load((*file)->bytes());
+    if (!blob) {
+      report({{blob.error().message, path, ""}});
+      return blob.error().kind == emulator::FaultKind::HostFailure ? kUserError : kDifferent;
+    }
+  }
   if (status == EDGECC_OK) {
     fmt::print("{}: intact\n", path);
     return kSuccess;

@@ -1,0 +1,170 @@
+// edgecc share: several models on one device.
+#include "driver/Arguments.h"
+#include "driver/CompileModel.h"
+#include "driver/commands/CompressArguments.h"
+#include "driver/device/DeviceArtifact.h"
+#include "driver/device/share/Divide.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <set>
+
+namespace edgecc::driver {
+
+namespace {
+
+struct Arguments {
+  std::vector<std::string> models; // FILE or FILE=FPS
+  std::string target = "hailo8";
+  std::filesystem::path folder;
+  CompileOptions base;
+};
+
+struct Model {
+  std::filesystem::path path;
+  double wanted = 1; // frames a second; only their ratios count
+  std::filesystem::path blob;
+};
+
+struct Outcome {
+  std::string failure;
+  double fps = 0, latencyMs = 0;
+};
+
+void declare(CLI::App &app, Arguments &o) {
+  app.add_option(
+         "models", o.models,
+         "two or more ONNX models; FILE=FPS weights them by the frame rates that are wanted")
+      ->type_name("FILE[=FPS]")
+      ->required();
+  app.add_option("--target", o.target, "device, or the path of a description (.json)")
+      ->type_name("T")
+      ->capture_default_str();
+  app.add_option("-o,--output", o.folder, "folder for one blob a model")
+      ->type_name("DIR")
+      ->required();
+  app.add_option("--batch", o.base.device.batch, "frames for each visit of a context")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  addRepeatable(app, "--shape", o.base.shapes, "NAME=DIMS", "gives an input's shape; repeatable");
+  declareCompressArguments(app, o.base.compress);
+}
+
+Expected<std::vector<Model>> modelsOf(const Arguments &o) {
+  std::vector<Model> models;
+  std::set<std::string> names;
+  for (const std::string &text : o.models) {
+    Model model;
+    size_t equals = text.rfind('=');
+    model.path = text.substr(0, equals);
+    if (equals != std::string::npos) {
+      char *end = nullptr;
+      model.wanted = std::strtod(text.c_str() + equals + 1, &end);
+      if (*end != '\0' || !(model.wanted > 0))
+        return error("'" + text.substr(equals + 1) + "' is no frame rate", text);
+    }
+    std::string name = model.path.stem().string();
+    while (!names.insert(name).second)
+      name += "_";
+    model.blob = o.folder / (name + ".blob");
+    models.push_back(std::move(model));
+  }
+  if (models.size() < 2)
+    return error("a device is shared by two models at least", "models");
+  return models;
+}
+
+// Compiles one model for a part of the device.
+Outcome compileFor(const Arguments &o, const Model &model, const emulator::DeviceT &part,
+                   const std::filesystem::path &output) {
+  CompileOptions options = o.base;
+  options.input = model.path;
+  options.target = o.target;
+  options.part = std::make_shared<const emulator::DeviceT>(part);
+  options.output = output;
+  options.quiet = true;
+  auto summary = compileModel(options);
+  if (!summary)
+    return {str(summary.error()), 0, 0};
+  return {"", summary->deviceRun->fps, summary->deviceRun->latencyUs / 1e3};
+}
+
+void printDivision(const char *title, const std::vector<Model> &models,
+                   const std::vector<unsigned> &units,
+                   const std::vector<std::vector<Outcome>> &outcomes) {
+  fmt::print("{}\n", title);
+  double least = 1e300;
+  for (size_t m = 0; m < models.size(); ++m) {
+    if (units[m] == 0 || !outcomes[m][units[m] - 1].failure.empty()) {
+      fmt::print("  {:<28} {:>3} units  does not run: {}\n", models[m].path.filename().string(),
+                 units[m], units[m] == 0 ? "" : outcomes[m][units[m] - 1].failure);
+      least = 0;
+      continue;
+    }
+    const Outcome &outcome = outcomes[m][units[m] - 1];
+    least = std::min(least, outcome.fps / models[m].wanted);
+    fmt::print("  {:<28} {:>3} units {:>10.1f} frames a second {:>9.2f} ms\n",
+               models[m].path.filename().string(), units[m], outcome.fps, outcome.latencyMs);
+  }
+  fmt::print("  all together: {:.3f} of what is wanted\n", least);
+}
+
+Expected<void> share(const Arguments &o) {
+  EDGECC_TRY(models, modelsOf(o));
+  EDGECC_TRY(device, device::loadDevice(o.target));
+  unsigned total = divisibleUnits(device), count = static_cast<unsigned>(models.size());
+  if (total < count)
+    return error(fmt::format("{} has {} units to give out", device.name, total), "--target");
+  std::error_code status;
+  std::filesystem::create_directories(o.folder, status);
+  if (status)
+    return error("cannot make the folder: " + status.message(), o.folder.string());
+
+  // Each model alone on every part that leaves a unit for each of the others.
+  std::vector<std::vector<Outcome>> outcomes(count);
+  std::vector<std::vector<double>> values(count);
+  Progress progress(true);
+  std::filesystem::path scratch = o.folder / "part.blob";
+  for (unsigned m = 0; m < count; ++m)
+    for (unsigned units = 1; units + count - 1 <= total; ++units) {
+      progress.advance("compiling for parts", m * (total - count + 1) + units,
+                       size_t{count} * (total - count + 1));
+      outcomes[m].push_back(compileFor(o, models[m], partOf(device, units, count), scratch));
+      const Outcome &outcome = outcomes[m].back();
+      values[m].push_back(outcome.failure.empty() ? outcome.fps / models[m].wanted : -1);
+    }
+  std::filesystem::remove(scratch, status);
+
+  std::vector<unsigned> equal(count, total / count);
+  printDivision("equal parts:", models, equal, outcomes);
+  std::vector<unsigned> best = divide(values, total);
+  if (best.empty()) {
+    Diagnostics diagnostics;
+    for (unsigned m = 0; m < count; ++m)
+      if (!outcomes[m].back().failure.empty())
+        diagnostics.push_back({outcomes[m].back().failure, models[m].path.string(), ""});
+    if (diagnostics.empty())
+      diagnostics.push_back({"the models do not fit on the device together", device.name, ""});
+    return tl::unexpected(std::move(diagnostics));
+  }
+  printDivision("divided so that the slowest is as fast as possible:", models, best, outcomes);
+  for (unsigned m = 0; m < count; ++m)
+    if (Outcome outcome = compileFor(o, models[m], partOf(device, best[m], count), models[m].blob);
+        !outcome.failure.empty())
+      return error(outcome.failure, models[m].path.string());
+  return {};
+}
+
+} // namespace
+
+int shareCommand(int argc, char **argv) {
+  CLI::App app("Compiles several models for one device, each for a part of it.", "edgecc share");
+  Arguments arguments;
+  declare(app, arguments);
+  if (auto exit = parseArguments(app, argc, argv))
+    return *exit;
+  auto done = share(arguments);
+  return done ? kSuccess : report(done.error());
+}
+
+} // namespace edgecc::driver

@@ -1,0 +1,115 @@
+#include "driver/device/DeviceArtifact.h"
+
+#include "driver/Artifact.h"
+#include "driver/NativeModel.h"
+#include "runtime/blob/BlobWriter.h"
+#include "runtime/emulator/Emulator.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace edgecc::driver {
+
+namespace {
+
+std::string_view viewOf(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
+}
+
+std::string resourcesOf(const emulator::ProgramT &program) {
+  if (const auto *scheduled = program.scheduled.get())
+    return fmt::format("{} streams, each with {} vector units and {} slices", scheduled->streams,
+                       scheduled->vector_units, scheduled->slices);
+  uint64_t subClusters = 0, controllers = 0;
+  for (const auto &context : program.dataflow->contexts)
+    for (const auto &node : context->nodes) {
+      subClusters += node->sub_clusters;
+      controllers += node->controllers;
+    }
+  return fmt::format("{} contexts, {} sub-clusters, {} controllers, batch {}",
+                     program.dataflow->contexts.size(), subClusters, controllers,
+                     program.dataflow->batch);
+}
+
+} // namespace
+
+Expected<void> checkDeviceOptions(const CompileOptions &o, const emulator::DeviceT &device) {
+  const device::MapOptions &d = o.device;
+  const char *foreign = nullptr;
+  if (device.scheduled)
+    foreign = d.batch != 1                                              ? "--batch"
+              : d.contexts                                              ? "--contexts"
+              : d.computeCap > 0 || d.controlCap > 0 || d.memoryCap > 0 ? "a cap"
+                                                                        : nullptr;
+  else
+    foreign = d.units ? "--shaves" : d.streams ? "--streams" : nullptr;
+  if (!foreign)
+    return {};
+  return error(fmt::format("{} has no {}: layers {}", device.name,
+                           std::string_view(foreign) == "a cap"
+                               ? "utilisation caps"
+                               : std::string_view(foreign).substr(2),
+                           device.scheduled ? "run one after the other, in --streams side by side"
+                                            : "are all resident, in contexts"),
+               foreign, "leave it out");
+}
+
+bool isDeviceTarget(const std::string &target) {
+  return target.ends_with(".json") ||
+         std::ranges::any_of(device::deviceNames(),
+                             [&](const auto &name) { return name == target; });
+}
+
+bool quantizesForTarget(const std::string &target) {
+  if (!isDeviceTarget(target))
+    return false;
+  auto device = device::loadDevice(target); // what is wrong with it is told when it is used
+  return device && device->dataflow;
+}
+
+Expected<void> emitDevice(const Module &module, const CompileOptions &o,
+                          const emulator::DeviceT &device, CompileSummary &summary) {
+  EDGECC_TRY(code, device::mapFunction(module.main(), device, o.device));
+  std::vector<std::string> hostParts;
+  for (device::HostPart &part : code.hostParts) {
+    NativeOptions native;
+    native.cpu = o.cpu.empty() ? "host" : o.cpu;
+    EDGECC_TRY(bytes, compileToBlob(std::move(part.module), native));
+    hostParts.push_back(std::move(bytes));
+    for (size_t i = 0; i < part.nodes.size(); ++i) {
+      summary.hostOps.push_back({part.nodes[i], part.reasons[i]});
+      summary.notes.push_back({"device", part.nodes[i], "runs on the host: " + part.reasons[i]});
+    }
+  }
+  bool showsTimeline = o.compress.wantsReport() || !o.trace.empty();
+  auto measured = emulator::measure(code.program, showsTimeline);
+  if (!measured)
+    return error("the emulator refuses the program: " + measured.error().message, device.name,
+                 "this is a mistake of the mapper's: please report it");
+
+  EDGECC_TRY(contents, describePorts(module));
+  std::vector<std::byte> program = emulator::writeProgram(code.program);
+  blob::DeviceContents &out = contents.device.emplace();
+  out.device = device.name;
+  out.program = viewOf(program);
+  out.weights = viewOf(code.weights);
+  out.hostParts.assign(hostParts.begin(), hostParts.end());
+  out.latencyMs = measured->latencyUs / 1e3;
+  out.fps = measured->fps;
+  out.bottleneck = measured->bottleneck;
+  out.resources = resourcesOf(code.program);
+  if (std::string message = blob::writeBlobFile(o.output.string(), contents); !message.empty())
+    return error(message, o.output.string());
+
+  for (const std::string &note : code.notes)
+    summary.notes.push_back({"device", "", note});
+  summary.device = fmt::format("{}: {:.2f} ms, {:.1f} frames a second, {}; limited by {}",
+                               device.name, out.latencyMs, out.fps, out.resources, out.bottleneck);
+  summary.budget = judge(o.budget, code.program, *measured);
+  summary.deviceRun = std::move(*measured);
+  summary.deviceProgram = std::make_shared<emulator::ProgramT>(std::move(code.program));
+  summary.weightsBytes = static_cast<int64_t>(code.weights.size());
+  return {};
+}
+
+} // namespace edgecc::driver

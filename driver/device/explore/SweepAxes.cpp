@@ -1,0 +1,135 @@
+#include "driver/device/explore/Sweep.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace edgecc::driver {
+
+namespace {
+
+constexpr const char *kAxes[] = {"target",      "shaves",     "streams",  "batch", "compute-cap",
+                                 "control-cap", "memory-cap", "quantize", "prune", "input"};
+
+Expected<double> numberOf(const std::string &text, const std::string &axis) {
+  char *end = nullptr;
+  double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !std::isfinite(value) || value < 0)
+    return error("'" + text + "' is not a number", "--sweep " + axis);
+  return value;
+}
+
+// "first:last:step"
+Expected<std::vector<std::string>> range(const std::string &text, const std::string &axis) {
+  size_t first = text.find(':'), second = text.find(':', first + 1);
+  EDGECC_TRY(low, numberOf(text.substr(0, first), axis));
+  EDGECC_TRY(high, numberOf(text.substr(first + 1, second - first - 1), axis));
+  double step = 1;
+  if (second != std::string::npos) {
+    EDGECC_TRY(given, numberOf(text.substr(second + 1), axis));
+    step = given;
+  }
+  if (!(step > 0) || high < low || (high - low) / step > static_cast<double>(kMaxPoints))
+    return error("'" + text + "' is no range: FIRST:LAST:STEP ascends", "--sweep " + axis);
+  std::vector<std::string> values;
+  for (int i = 0; low + i * step <= high + step * 1e-9; ++i)
+    values.push_back(fmt::format("{:g}", low + i * step));
+  return values;
+}
+
+Expected<unsigned> countOf(const std::string &text, const std::string &axis) {
+  EDGECC_TRY(value, numberOf(text, axis));
+  if (value != std::floor(value) || value > 1e6)
+    return error("'" + text + "' is not a whole number", "--sweep " + axis);
+  return static_cast<unsigned>(value);
+}
+
+Expected<double> fractionOf(const std::string &text, const std::string &axis) {
+  EDGECC_TRY(value, numberOf(text, axis));
+  if (value > 1)
+    return error("'" + text + "' is not a fraction", "--sweep " + axis);
+  return value;
+}
+
+Expected<void> applyOne(CompileOptions &o, const std::string &axis, const std::string &value) {
+  if (axis == "target") {
+    o.target = value;
+  } else if (axis == "shaves" || axis == "streams" || axis == "batch") {
+    EDGECC_TRY(count, countOf(value, axis));
+    (axis == "shaves"    ? o.device.units
+     : axis == "streams" ? o.device.streams
+                         : o.device.batch) = count;
+  } else if (axis.ends_with("-cap")) {
+    EDGECC_TRY(fraction, fractionOf(value, axis));
+    (axis == "compute-cap"   ? o.device.computeCap
+     : axis == "control-cap" ? o.device.controlCap
+                             : o.device.memoryCap) = fraction;
+  } else if (axis == "quantize") {
+    o.compress.recipe.quantize = value == "none" ? "" : value;
+  } else if (axis == "prune") {
+    EDGECC_TRY(fraction, fractionOf(value, axis));
+    o.compress.recipe.prune = fraction == 0 ? "" : "macs:" + value;
+  } else { // input
+    std::string shape = value;
+    if (value.find_first_not_of("0123456789") == std::string::npos)
+      shape = fmt::format("1x3x{0}x{0}", value);
+    o.shapes.push_back(shape.find('=') == std::string::npos ? "input=" + shape : shape);
+  }
+  return {};
+}
+
+} // namespace
+
+Expected<SweepAxis> parseSweepAxis(const std::string &text) {
+  size_t equals = text.find('=');
+  SweepAxis axis{text.substr(0, equals), {}};
+  if (equals == std::string::npos || std::ranges::find(kAxes, axis.name) == std::end(kAxes))
+    return error("'" + text + "' is nothing that can be swept", "--sweep",
+                 fmt::format("NAME=VALUE,VALUE or NAME=FIRST:LAST:STEP for one of {}",
+                             fmt::join(kAxes, ", ")));
+  std::string rest = text.substr(equals + 1);
+  bool isText = axis.name == "target" || axis.name == "quantize" || axis.name == "input";
+  for (size_t at = 0; at <= rest.size();) {
+    size_t end = std::min(rest.find(',', at), rest.size());
+    std::string value = rest.substr(at, end - at);
+    if (value.empty())
+      return error("a value is missing in '" + text + "'", "--sweep");
+    if (!isText && value.find(':') != std::string::npos) {
+      EDGECC_TRY(values, range(value, axis.name));
+      axis.values.insert(axis.values.end(), values.begin(), values.end());
+    } else {
+      axis.values.push_back(value);
+    }
+    at = end + 1;
+  }
+  return axis;
+}
+
+Expected<std::vector<SweepPoint>> pointsOf(const std::vector<SweepAxis> &axes) {
+  std::vector<SweepPoint> points{{}};
+  for (const SweepAxis &axis : axes) {
+    if (points.size() * axis.values.size() > kMaxPoints)
+      return error(fmt::format("more than {} combinations", kMaxPoints), "--sweep",
+                   "sweep fewer values at a time");
+    std::vector<SweepPoint> next;
+    for (const SweepPoint &point : points)
+      for (const std::string &value : axis.values) {
+        if (point.contains(axis.name))
+          return error("'" + axis.name + "' is swept twice", "--sweep");
+        next.push_back(point);
+        next.back()[axis.name] = value;
+      }
+    points = std::move(next);
+  }
+  return points;
+}
+
+Expected<CompileOptions> apply(const CompileOptions &base, const SweepPoint &point) {
+  CompileOptions options = base;
+  for (const auto &[axis, value] : point)
+    EDGECC_CHECK(applyOne(options, axis, value));
+  return options;
+}
+
+} // namespace edgecc::driver

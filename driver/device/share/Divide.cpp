@@ -1,0 +1,89 @@
+#include "driver/device/share/Divide.h"
+
+#include <algorithm>
+
+namespace edgecc::driver {
+
+namespace {
+
+const emulator::EngineT *vectorEngine(const emulator::DeviceT &device) {
+  for (const auto &engine : device.scheduled->engines)
+    if (engine->kind == emulator::EngineKind::Vector)
+      return engine.get();
+  return nullptr;
+}
+
+} // namespace
+
+unsigned divisibleUnits(const emulator::DeviceT &device) {
+  if (device.dataflow)
+    return device.dataflow->clusters;
+  const emulator::EngineT *engine = vectorEngine(device);
+  return engine ? engine->count : 0;
+}
+
+emulator::DeviceT partOf(const emulator::DeviceT &device, unsigned units, unsigned models) {
+  emulator::DeviceT part = device;
+  unsigned total = divisibleUnits(device);
+  if (part.dataflow) {
+    part.dataflow->clusters = units;
+    if (part.dataflow->link)
+      part.dataflow->link->gb_s /= models;
+    part.dataflow->configuration_gb_s /= models;
+    return part;
+  }
+  emulator::ScheduledMachineT &machine = *part.scheduled;
+  for (auto &memory : machine.memories) {
+    if (memory->slices <= 1) {
+      memory->bandwidth_gb_s /= models;
+      continue;
+    }
+    unsigned usable = memory->slices - memory->reserved_slices;
+    unsigned slices = std::max(1u, usable * units / total);
+    memory->bytes = memory->bytes / memory->slices * slices;
+    memory->slices = slices;
+    memory->reserved_slices = 0;
+  }
+  for (auto &engine : machine.engines)
+    engine->count =
+        engine->kind == emulator::EngineKind::Vector ? units : std::max(1u, engine->count / models);
+  machine.default_streams = machine.max_streams = 1;
+  machine.default_units = units;
+  machine.max_units_times_streams = units;
+  return part;
+}
+
+std::vector<unsigned> divide(const std::vector<std::vector<double>> &values, unsigned total) {
+  struct Best {
+    double least = -1, sum = 0;
+    unsigned units = 0; // of the last model
+  };
+  // best[m][u]: the first m models on u units.
+  std::vector<std::vector<Best>> best(values.size() + 1, std::vector<Best>(total + 1));
+  for (Best &none : best[0])
+    none.least = 1e300;
+  for (size_t m = 0; m < values.size(); ++m)
+    for (unsigned u = 1; u <= total; ++u)
+      for (unsigned own = 1; own <= std::min<size_t>(u, values[m].size()); ++own) {
+        const Best &before = best[m][u - own];
+        double value = values[m][own - 1];
+        if (value < 0 || before.least < 0)
+          continue;
+        double least = std::min(before.least, value), sum = before.sum + value;
+        Best &here = best[m + 1][u];
+        if (least > here.least || (least == here.least && sum > here.sum))
+          here = {least, sum, own};
+      }
+  std::vector<unsigned> units(values.size());
+  unsigned left = total;
+  for (size_t m = values.size(); m-- > 0;) {
+    const Best &here = best[m + 1][left];
+    if (here.least < 0)
+      return {};
+    units[m] = here.units;
+    left -= here.units;
+  }
+  return units;
+}
+
+} // namespace edgecc::driver
