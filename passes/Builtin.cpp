@@ -61,6 +61,11 @@ void registerBuiltinPasses(Registry &registry) {
        "weights of contractions stay narrow.",
        widenHalf,
        {}});
+  registry.add({"drop-quantization",
+                "Turns pairs of QuantizeLinear and DequantizeLinear into clips, for machines that "
+                "compute in floating point alone.",
+                dropQuantization,
+                {}});
   registry.add(
       {"decompose-recurrent",
        "Turns LSTM, GRU and RNN into matrix products and element-wise ops, unrolled or in a "

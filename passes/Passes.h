@@ -17,6 +17,7 @@ Expected<void> compileImageInput(Module &module, PassContext &context);
 
 // lower/
 Expected<void> widenHalf(Module &module, PassContext &context);
+Expected<void> dropQuantization(Module &module, PassContext &context);
 Expected<void> decomposeRecurrent(Module &module, PassContext &context);
 Expected<void> lowerQuantized(Module &module, PassContext &context);
 Expected<void> chooseLayout(Module &module, PassContext &context);

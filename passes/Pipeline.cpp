@@ -7,8 +7,9 @@
 namespace edgecc {
 
 bool CompressionRecipe::needsData() const {
-  return !prune.empty() || (!quantize.empty() && quantize != "fp16" && quantize != "bf16" &&
-                            quantize != "w8" && quantize != "w4" && quantize != "dynamic");
+  return !prune.empty() ||
+         (!quantize.empty() && !assumeRanges && quantize != "fp16" && quantize != "bf16" &&
+          quantize != "w8" && quantize != "w4" && quantize != "dynamic");
 }
 
 PassList Pipeline::all() const {
@@ -62,12 +63,14 @@ void addQuantization(PassList &passes, const Registry &registry, const Compressi
   bool observes = isAutomatic || (widths->activations != "f32" && widths->activations != "dynamic");
 
   bool isKept = !recipe.loadCalibration.empty() || !recipe.saveCalibration.empty();
-  if (observes && recipe.equalize && !isKept) // a table speaks of channels as they came
-    add("equalize")                           // channels of one tensor alike
+  if (observes && recipe.equalize && !isKept &&
+      !recipe.assumeRanges) // a table speaks of channels as they came
+    add("equalize")         // channels of one tensor alike
         .set("ranges", recipe.perTensorWeights ? "weights" : "activations");
   if (observes)
     add("calibrate") // ranges of activations
-        .set("method", recipe.ranges)
+        .set("method", recipe.assumeRanges ? "minmax" : recipe.ranges)
+        .set("assume", recipe.assumeRanges ? "true" : "false")
         .set("load", recipe.loadCalibration)
         .set("save", recipe.saveCalibration);
   if (isAutomatic)
@@ -85,7 +88,7 @@ void addQuantization(PassList &passes, const Registry &registry, const Compressi
     rounding = "adaround";
   if (rounding == "adaround" || rounding == "power-of-two")
     add(rounding);
-  if (recipe.correctBias && observes)
+  if (recipe.correctBias && observes && !recipe.assumeRanges)
     add("correct-bias") // of what the rounded weights compute
         .set("method", recipe.loadCalibration.empty() ? "empirical" : "analytic");
 }
@@ -129,24 +132,41 @@ Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe
   add("fold");                    // what the rules made constant
   add("dead-code");               // what nobody needs any more
 
+  // --- what convolution engines have no other way to run ---
+  if (recipe.machine != Machine::Cpu) {
+    add("transposed-conv-to-pixel-shuffle");
+    add("transposed-conv-to-convolution"); // what the other one could not take
+    add("fully-connected-to-convolution");
+  }
+
   // --- compress: a smaller and faster function; what that costs is measured ---
   if (recipe.compresses())
     addCompression(*passes, registry, recipe);
 
   // --- lower: towards the machine ---
   passes = &pipeline.lowering;
-  add("widen-half");          // no CPU target has fast f16 arithmetic yet
+  if (recipe.machine == Machine::Cpu)
+    add("widen-half");        // no CPU target has fast f16 arithmetic yet
   add("decompose-recurrent"); // LSTM, GRU and RNN
-  add("lower-quantized");     // integer arithmetic
+  if (recipe.machine == Machine::Scheduled)
+    add("drop-quantization"); // these compute in f16 alone
+  else
+    add("lower-quantized"); // integer arithmetic
   // Their weights, and the quantised weights that floating-point ops use; f32 is 8 times as large
   // as 4 bits.
   add("fold{dequantize=true,max-growth=8}");
   add("simplify");
+  if (recipe.machine == Machine::Scheduled) {
+    add("narrow-floats{to=f16}");
+    add("fold"); // casts of constants
+  }
   add("cse");
   add("dead-code");
-  add("choose-layout"); // channels last where it pays
-  add("fuse");          // loop nests
-  add("plan-memory");   // storage for every value
+  if (recipe.machine == Machine::Cpu) {
+    add("choose-layout"); // channels last where it pays
+    add("fuse");          // loop nests
+    add("plan-memory");   // storage for every value
+  }
 
   return pipeline;
 }

@@ -5,17 +5,21 @@
 
 namespace edgecc {
 
+// What a pipeline ends in: native code, or a program for one of the two kinds of device.
+enum class Machine : uint8_t { Cpu, Scheduled, Dataflow };
+
 // What the compression passes are asked to do; nothing by default.
 struct CompressionRecipe {
   // "int8", "int16", "int4", "w8", "w4", "dynamic", "fp16", "bf16", "auto"; empty: nothing.
   std::string quantize;
-  std::string prune;       // "macs:0.5": fraction to remove; empty: nothing
-  bool refit = true;       // least squares on samples after pruning
-  double sparsify = 0;     // fraction of the weights to become zero
-  std::string rounding;    // "nearest", "adaround", "power-of-two"; empty: what suits the width
-  std::string ranges;      // method of `calibrate`; empty: its default
-  bool hasSamples = false; // some passes do better with samples, and do without
-  bool equalize = true;    // with integer activations
+  std::string prune;         // "macs:0.5": fraction to remove; empty: nothing
+  bool refit = true;         // least squares on samples after pruning
+  double sparsify = 0;       // fraction of the weights to become zero
+  std::string rounding;      // "nearest", "adaround", "power-of-two"; empty: what suits the width
+  std::string ranges;        // method of `calibrate`; empty: its default
+  bool assumeRanges = false; // plan without samples: all activations lie in [-1, 1]
+  bool hasSamples = false;   // some passes do better with samples, and do without
+  bool equalize = true;      // with integer activations
   bool correctBias = true;
   bool perTensorWeights = false;
   bool onlyIfFaster = true;          // layers stay float where the cost model expects no gain
@@ -25,6 +29,7 @@ struct CompressionRecipe {
   std::string saveCalibration;       // file for what `calibrate` observed
   std::string loadCalibration;       // file to use in place of running samples
   std::vector<std::string> rewrites; // passes that suit some hardware, by name
+  Machine machine = Machine::Cpu;    // whose forms to rewrite to, and to lower to
 
   bool compresses() const {
     return !quantize.empty() || !prune.empty() || sparsify > 0 || !rewrites.empty();

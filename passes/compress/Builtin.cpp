@@ -26,6 +26,17 @@ void registerCompressPasses(Registry &registry) {
                 transposedConvToPixelShuffle,
                 {},
                 kIsRewrite});
+  registry.add({"transposed-conv-to-convolution",
+                "Turns transposed convolutions into convolutions over inputs with zeros between "
+                "their elements.",
+                transposedConvToConvolution,
+                {},
+                kIsRewrite});
+  registry.add({"fully-connected-to-convolution",
+                "Turns Gemm and MatMul by constant weights into convolutions of kernel 1.",
+                fullyConnectedToConvolution,
+                {},
+                kIsRewrite});
   registry.add(
       {"space-to-depth-input",
        "Turns a strided convolution of the model's input into a convolution of stride 1 on "
@@ -120,6 +131,7 @@ void registerCompressPasses(Registry &registry) {
                  {"histograms", false, "keep histograms also where the method needs none"},
                  {"bins", int64_t{0}, "of a histogram; 0: 2048, per channel 512"},
                  {"samples", int64_t{0}, "of the data, spread evenly; 0: all"},
+                 {"assume", false, "take all ranges to be [-1, 1], to plan without samples"},
                  {"load", std::string(), "file with a table to use in place of running samples"},
                  {"save", std::string(), "file to write the table to"}}});
 

@@ -14,6 +14,8 @@ Expected<void> removeDeadChannels(Module &module, PassContext &context);
 
 // rewrites
 Expected<void> transposedConvToPixelShuffle(Module &module, PassContext &context);
+Expected<void> transposedConvToConvolution(Module &module, PassContext &context);
+Expected<void> fullyConnectedToConvolution(Module &module, PassContext &context);
 Expected<void> spaceToDepthInput(Module &module, PassContext &context);
 Expected<void> splitLargeKernels(Module &module, PassContext &context);
 Expected<void> factorize(Module &module, PassContext &context);

@@ -1,6 +1,8 @@
 #include "backends/device/tasks/Tasks.h"
 
 #include <algorithm>
+
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace edgecc::device {

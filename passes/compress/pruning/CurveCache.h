@@ -3,9 +3,10 @@
 // on the loss, or a curve of many fractions, scores the model once.
 #pragma once
 
-#include "passes/compress/pruning/Scores.h"
+#include "ir/Module.h"
+#include "passes/compress/pruning/Curve.h"
 
-#include <cstdint>
+#include <map>
 
 namespace edgecc::pruning {
 

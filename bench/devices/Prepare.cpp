@@ -1,0 +1,38 @@
+#include "bench/devices/Prepare.h"
+
+#include "backends/reference/ReferenceExecutor.h"
+#include "passes/PassManager.h"
+#include "passes/Pipeline.h"
+#include "passes/compress/Compression.h"
+
+namespace edgecc::bench {
+
+Expected<std::unique_ptr<Module>> lowerFor(const emulator::DeviceT &device,
+                                           std::unique_ptr<Module> module, bool shufflePixels) {
+  Registry registry;
+  registerBuiltinPasses(registry);
+  CompressionRecipe recipe;
+  recipe.machine = device.scheduled ? Machine::Scheduled : Machine::Dataflow;
+  if (device.dataflow) {
+    recipe.quantize = "int8";
+    recipe.onlyIfFaster = false;
+    recipe.assumeRanges = true;
+  }
+  PassList passes = buildPipeline(registry, recipe).all();
+  // Weights without content have no channels that matter, and nothing to compare with.
+  std::erase_if(passes, [&](const PassCall &call) {
+    return call.pass->name == "remove-dead-channels" || call.pass->name == "keep-original" ||
+           (!shufflePixels && call.pass->name == "transposed-conv-to-pixel-shuffle");
+  });
+  ReferenceExecutor executor;
+  auto target = device::makeTargetModel(device);
+  Compression compression;
+  PassManagerOptions options;
+  options.executor = &executor;
+  options.target = target.get();
+  options.compression = &compression;
+  EDGECC_CHECK(runPasses(*module, passes, options));
+  return module;
+}
+
+} // namespace edgecc::bench
