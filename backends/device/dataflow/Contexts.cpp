@@ -89,13 +89,9 @@ private:
     double periodUs = period / machine_.clock_mhz;
     RowSchedule schedule = scheduleRows(graph_, {0, count_}, machine_, subClusters, periodUs);
     startInPeriods_.resize(count_);
-    bytes_.resize(count_);
-    for (size_t i = 0; i < count_; ++i) {
+    for (size_t i = 0; i < count_; ++i)
       startInPeriods_[i] = schedule.firstUs[i] / periodUs;
-      const Wire &out = graph_.wires[graph_.nodes[i].node->output];
-      bytes_[i] = graph_.nodes[i].weightBytes +
-                  schedule.capacities[graph_.nodes[i].node->output] * out.shape.slotBytes;
-    }
+    capacities_ = std::move(schedule.capacities);
     lastReader_.assign(graph_.wires.size(), -1);
     for (size_t wire = 0; wire < graph_.wires.size(); ++wire)
       for (uint32_t reader : graph_.wires[wire].readers)
@@ -104,17 +100,28 @@ private:
     return {};
   }
 
+  // About what a ring takes in a segment: a tensor that is read after it too goes to the host, and
+  // what its readers inside need is not known before they are scheduled. What this leaves out shows
+  // when the segment is allocated.
+  uint64_t ringBytes(uint32_t wire, Segment segment) const {
+    constexpr uint64_t kRowsOnTheWay = 8;
+    uint64_t rows = capacities_[wire];
+    if (lastReader_[wire] >= static_cast<int>(segment.end))
+      rows = std::min(rows, kRowsOnTheWay);
+    return rows * graph_.wires[wire].shape.slotBytes;
+  }
+
   // Time of a batch in nodes [begin, end); grows with end, so callers stop where it is infinite.
   double costOf(Segment segment) const {
     uint64_t bytes = 0, weights = 0;
     double lastStart = 0, firstStart = kNever;
     for (size_t i = segment.begin; i < segment.end; ++i) {
-      bytes += bytes_[i];
+      bytes += ringBytes(graph_.nodes[i].node->output, segment);
       weights += graph_.nodes[i].weightBytes;
       lastStart = std::max(lastStart, startInPeriods_[i]);
       firstStart = std::min(firstStart, startInPeriods_[i]);
     }
-    if (bytes > limits_.allMemory() || segment.end >= forbidden_[segment.begin])
+    if (bytes + weights > limits_.allMemory() || segment.end >= forbidden_[segment.begin])
       return kNever;
     SegmentLink link = linkOf(graph_, segment);
     double linkUs =
@@ -251,7 +258,7 @@ private:
   std::vector<NodeCost> costs_;
   size_t count_;
   std::vector<double> startInPeriods_; // of each node's first row, in an endless context
-  std::vector<uint64_t> bytes_;        // of each node: weights and the ring that it writes
+  std::vector<uint64_t> capacities_;   // of each wire, in an endless context
   std::vector<int> lastReader_;        // of each wire
   std::vector<size_t> forbidden_;      // segments from node i must end before this
   std::vector<size_t> extraCuts_;
