@@ -69,7 +69,8 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit, std::string &b
   app.footer(
       "Other commands: edgecc run, bench, diff, inspect, verify, opt, ops, explore, share; each "
       "has --help.\n"
-      "Exit codes: 0 success, 1 results differ (run --test-data, diff, verify), 2 a mistake in the "
+      "Exit codes: 0 success, 1 results differ (run --test-data, diff, verify) or a --budget is "
+      "missed, 2 a mistake in the "
       "command line, a file or a model.");
 }
 
@@ -86,6 +87,18 @@ void printNotes(const std::vector<Note> &notes) {
       ++left;
   if (left > 0)
     fmt::print("  and {} more such notes: --report shows them all\n", left);
+}
+
+// What is missed is told even where nothing else is.
+void printBudget(const CompileOptions &o, const CompileSummary &s) {
+  if (s.budget.empty())
+    return;
+  std::vector<std::string> lines = describe(s.budget, *s.deviceProgram);
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (!o.quiet)
+      fmt::print("{}\n", lines[i]);
+    else if (!s.budget[i].pass)
+      fmt::print(stderr, "{}\n", lines[i]);
 }
 
 void printSummary(const CompileOptions &o, const CompileSummary &s) {
@@ -111,9 +124,6 @@ void printSummary(const CompileOptions &o, const CompileSummary &s) {
                formatBytes(static_cast<double>(s.scratchBytes)));
   if (!s.device.empty())
     fmt::print("{}\n", s.device);
-  if (s.deviceProgram)
-    for (const std::string &line : describe(s.budget, *s.deviceProgram))
-      fmt::print("{}\n", line);
   fmt::print("wrote {} ({}) in {:.2f} s\n", o.output.string(),
              formatBytes(static_cast<double>(s.codeAndWeightsBytes)), s.seconds);
 }
@@ -142,6 +152,7 @@ int compileCommand(int argc, char **argv) {
   if (!summary)
     return report(summary.error());
   printSummary(options, *summary);
+  printBudget(options, *summary);
   return allPass(summary->budget) ? kSuccess : kDifferent;
 }
 

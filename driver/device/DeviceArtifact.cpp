@@ -16,18 +16,28 @@ std::string_view viewOf(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
 }
 
+std::string counted(uint64_t count, const char *what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string resourcesOf(const emulator::ProgramT &program) {
   if (const auto *scheduled = program.scheduled.get())
-    return fmt::format("{} streams, each with {} vector units and {} slices", scheduled->streams,
-                       scheduled->vector_units, scheduled->slices);
+    return fmt::format("{} with {} and {}{}", counted(scheduled->streams, "stream"),
+                       counted(scheduled->vector_units, "vector unit"),
+                       counted(scheduled->slices, "slice"), scheduled->streams > 1 ? " each" : "");
   uint64_t subClusters = 0, controllers = 0;
+  auto add = [&](const auto &part) {
+    subClusters += part.sub_clusters;
+    controllers += part.controllers;
+  };
   for (const auto &context : program.dataflow->contexts)
     for (const auto &node : context->nodes) {
-      subClusters += node->sub_clusters;
-      controllers += node->controllers;
+      add(*node);
+      for (const auto &part : node->more_parts)
+        add(*part);
     }
-  return fmt::format("{} contexts, {} sub-clusters, {} controllers, batch {}",
-                     program.dataflow->contexts.size(), subClusters, controllers,
+  return fmt::format("{}, {}, {}, batch {}", counted(program.dataflow->contexts.size(), "context"),
+                     counted(subClusters, "sub-cluster"), counted(controllers, "controller"),
                      program.dataflow->batch);
 }
 

@@ -1,6 +1,9 @@
 #include "driver/device/DeviceFacts.h"
 
+#include "runtime/emulator/scheduled/Machine.h"
+
 #include <algorithm>
+#include <set>
 
 namespace edgecc::driver {
 
@@ -34,11 +37,21 @@ uint64_t bytesOf(const ProgramT &program, const RunReport &report, bool offChip)
 std::vector<uint64_t> heldBytes(const ProgramT &program) {
   std::vector<uint64_t> held(program.layers.size(), 0);
   if (const ScheduledProgramT *scheduled = program.scheduled.get()) {
-    const auto &memories = program.device->scheduled->memories;
-    for (const auto &buffer : scheduled->buffers) {
-      const MemoryT &memory = *memories[buffer->memory];
-      if (buffer->role == BufferRole::Scratch && !memory.holds_constants && !memory.holds_interface)
-        held[buffer->layer] = std::max(held[buffer->layer], buffer->bytes);
+    const ScheduledMachineT &machine = *program.device->scheduled;
+    for (const auto &instruction : scheduled->instructions) {
+      std::set<uint32_t> buffers;
+      for (const auto *views : {&instruction->inputs, &instruction->outputs})
+        for (const auto &view : *views) {
+          const MemoryT &memory = *machine.memories[scheduled->buffers[view->buffer]->memory];
+          if (!memory.holds_constants && !memory.holds_interface)
+            buffers.insert(view->buffer);
+        }
+      const EngineT &engine = *machine.engines[scheduled->queues[instruction->queue]->engine];
+      uint64_t bytes = lockedBytes(machine, engine, *instruction);
+      for (uint32_t buffer : buffers)
+        bytes += scheduled->buffers[buffer]->bytes;
+      uint64_t &most = held[instruction->layer];
+      most = std::max(most, bytes * scheduled->streams);
     }
     return held;
   }

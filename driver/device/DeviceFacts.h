@@ -20,8 +20,9 @@ uint64_t bytesOf(const emulator::ProgramT &program, const emulator::RunReport &r
 uint64_t bytesOf(const emulator::ProgramT &program, const emulator::RunReport &report,
                  bool offChip);
 
-// Bytes that a layer occupies on the chip: the largest of its buffers, or its weights and the ring
-// that it writes. One number for each of the program's layers.
+// Bytes that a layer occupies on the chip, over all streams: the buffers of one of its instructions
+// with the slices that its vector units lock, or its weights and the ring that it writes. One number
+// for each of the program's layers.
 std::vector<uint64_t> heldBytes(const emulator::ProgramT &program);
 
 // Highest occupied bytes on the chip, over all streams.

@@ -25,6 +25,12 @@ def fails_but_writes_the_blob(tool):
         assert "change '" in line, line
 
 
+def quiet_compiles_tell_what_is_missed(tool):
+    assert tool.compile("myriadx", "-q", "--budget", EASY) == ""
+    text = tool.compile("myriadx", "-q", "--budget", "fps=0.01,memory=1B", exit_code=1)
+    assert text.startswith("FAIL memory") and len(text.splitlines()) == 1, text
+
+
 def inspect_says_the_same(tool):
     for target in TARGETS:
         text = tool.compile(target, "--budget", HARD, exit_code=1)
@@ -83,5 +89,5 @@ def mistakes_are_explained(tool):
     assert "target is a CPU" in text, text
 
 
-main([passes, fails_but_writes_the_blob, inspect_says_the_same, amounts_are_right,
-      a_limit_between, mistakes_are_explained])
+main([passes, fails_but_writes_the_blob, quiet_compiles_tell_what_is_missed,
+      inspect_says_the_same, amounts_are_right, a_limit_between, mistakes_are_explained])

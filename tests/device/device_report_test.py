@@ -61,7 +61,9 @@ def the_json_agrees_with_inspect(tool):
         points = report["roofline"]["points"]
         assert points and all(0 < p["macs_per_second"] <= peak * 1.001 for p in points)
         assert {p["level"] for p in points} <= {"on_chip", "off_chip"}
-        assert report["what_if"] and report["sensitivity"] and report["notes"]
+        assert report["what_if"] and report["sensitivity"]
+        # How far the allocation may be from the best one.
+        assert target != "hailo8" or any("best allocation" in note for note in report["notes"])
 
 
 def faster_machines_are_not_slower(tool):

@@ -43,8 +43,10 @@ std::string sentences(const std::vector<std::string> &texts, std::string_view st
 std::string cards(const DeviceReport &report) {
   const emulator::RunReport &m = report.measured;
   const emulator::ProgramT &program = *report.program;
-  std::string sides = program.scheduled ? fmt::format("{} streams", m.streams)
-                                        : fmt::format("{} contexts, batch {}", m.contexts, m.batch);
+  std::string sides =
+      program.scheduled
+          ? fmt::format("{} stream{}", m.streams, m.streams == 1 ? "" : "s")
+          : fmt::format("{} context{}, batch {}", m.contexts, m.contexts == 1 ? "" : "s", m.batch);
   uint64_t macs = 0;
   for (const emulator::LayerUse &layer : m.layers)
     macs += layer.macs;
@@ -128,15 +130,18 @@ std::string memoriesTable(const DeviceReport &report) {
 
 std::string memorySection(const DeviceReport &report) {
   std::string charts;
-  for (size_t i = 0; i < report.measured.memories.size(); ++i)
+  // One context lies where it lies: the table says it all.
+  bool changes = report.program->scheduled || report.measured.contexts > 1;
+  for (size_t i = 0; changes && i < report.measured.memories.size(); ++i)
     if (std::string chart = html::occupancyChart(report, i); !chart.empty())
       charts += "<div class=\"figure\"><h3>" + named(report.measured.memories[i].name) + "</h3>" +
                 chart + "</div>\n";
-  std::string lead = report.program->scheduled
-                         ? "Live bytes while one frame runs, of one stream. The orange line is the "
-                           "capacity."
-                         : "Weights and row buffers of the contexts, one after the other. The "
-                           "orange line is the capacity.";
+  std::string lead =
+      report.program->scheduled
+          ? "Live bytes while one frame runs, of one stream, with what vector units "
+            "lock. The orange line is the capacity."
+          : "Weights and row buffers of the contexts, which lie where they lie while "
+            "a context is there.";
   if (!charts.empty())
     charts = "<div class=\"memories\">\n" + charts + "</div>\n";
   return section("Memory over time", lead, memoriesTable(report) + charts, false);
@@ -173,7 +178,7 @@ std::string layerRow(const DeviceReport &report, size_t i) {
                   escape(layer.name), escape(layer.op), escape(layer.type),
                   nodes.empty() ? "" : "<div class=\"under\">computes " + named(nodes) + "</div>");
   out += cell(use.busyUs, microseconds(use.busyUs));
-  out += cell(use.stalledUs, use.stalledUs > 0 ? microseconds(use.stalledUs) : "");
+  out += cell(use.stalledUs, use.stalledUs > 0.05 ? microseconds(use.stalledUs) : "");
   out += cell(static_cast<double>(use.macs),
               use.macs ? formatCount(static_cast<double>(use.macs)) : "");
   out += cell(use.utilization, fmt::format("{:.0f} %", 100 * use.utilization));

@@ -30,6 +30,24 @@ Roofline rooflineOf(const ProgramT &program, const RunReport &report) {
   return roofline;
 }
 
+namespace {
+
+// What a layer's instructions take before their engines begin to work.
+double startUpUs(const ProgramT &program, size_t layer) {
+  const ScheduledMachineT &machine = *program.device->scheduled;
+  double us = 0;
+  for (const auto &instruction : program.scheduled->instructions) {
+    if (instruction->layer != layer)
+      continue;
+    const EngineT &engine = *machine.engines[program.scheduled->queues[instruction->queue]->engine];
+    if (engine.kind != EngineKind::Transfer)
+      us += engine.issue_us + (instruction->starts_stage ? machine.layer_us : 0);
+  }
+  return us;
+}
+
+} // namespace
+
 std::string limitOf(const ProgramT &program, const RunReport &report, size_t layer) {
   const LayerUse &use = report.layers[layer];
   if (use.busyUs <= 0)
@@ -47,8 +65,9 @@ std::string limitOf(const ProgramT &program, const RunReport &report, size_t lay
       }
     return "memory (" + slowest + ")";
   }
-  double span = use.endUs - use.startUs;
-  return span > 1.5 * use.busyUs ? "start-up and transfers" : "compute";
+  if (startUpUs(program, layer) > 0.5 * use.busyUs)
+    return "start-up";
+  return use.endUs - use.startUs > 1.5 * use.busyUs ? "waits between its parts" : "compute";
 }
 
 } // namespace edgecc::driver

@@ -5,7 +5,6 @@
 
 #include "runtime/emulator/Emulator.h"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +30,7 @@ struct Roofline {
 
 Roofline rooflineOf(const emulator::ProgramT &program, const emulator::RunReport &report);
 
-// What holds a layer back, in a few words: "compute", "memory (ddr)", "start-up", "rows or room".
+// What holds a layer back, in a few words: "compute", "memory (ddr)", "start-up".
 std::string limitOf(const emulator::ProgramT &program, const emulator::RunReport &report,
                     size_t layer);
 

@@ -29,11 +29,14 @@ struct LogAxis {
   }
 };
 
+std::string macRate(double rate) {
+  return (rate >= 1e12 ? fmt::format("{:.1f} T", rate / 1e12) : formatCount(rate)) + "MAC/s";
+}
+
 std::string roofLines(const Roofline &roofline, const LogAxis &x, const LogAxis &y) {
   double right = std::pow(10, x.high), left = std::pow(10, x.low);
   std::string out = line(x.at(left), y.at(roofline.peak), x.at(right), y.at(roofline.peak), "roof");
-  out += text(kRight, y.at(roofline.peak) - 6, "end",
-              fmt::format("peak {}MAC/s", formatCount(roofline.peak)));
+  out += text(kRight, y.at(roofline.peak) - 6, "end", "peak " + macRate(roofline.peak));
   for (const Roof &roof : roofline.roofs) {
     // rate = bandwidth x intensity, from the left or bottom edge up to the peak
     double ridge = roofline.peak / roof.bytesPerSecond;
@@ -43,9 +46,12 @@ std::string roofLines(const Roofline &roofline, const LogAxis &x, const LogAxis 
     double end = std::min(ridge, right);
     double x0 = x.at(start), y0 = y.at(start * roof.bytesPerSecond);
     out += line(x0, y0, x.at(end), y.at(end * roof.bytesPerSecond), "roof");
-    double middle = std::sqrt(start * end);
-    out += text(x.at(middle) - 6, y.at(middle * roof.bytesPerSecond) - 6, "end",
-                fmt::format("{} {}/s", escape(roof.name), formatBytes(roof.bytesPerSecond)));
+    double middle = std::sqrt(start * end), at = x.at(middle),
+           over = y.at(middle * roof.bytesPerSecond);
+    bool hasRoom = at > kLeft + 140; // to the left of the line
+    out +=
+        text(hasRoom ? at - 6 : at + 8, hasRoom ? over - 6 : over + 14, hasRoom ? "end" : "start",
+             fmt::format("{} {}/s", escape(roof.name), formatBytes(roof.bytesPerSecond)));
   }
   return out;
 }
@@ -88,9 +94,9 @@ std::string rooflineChart(const DeviceReport &report) {
   out += axes(x, y) + roofLines(roofline, x, y);
   for (const RooflinePoint &point : roofline.points) {
     std::string title = fmt::format(
-        "{}: {:.3g} multiply-accumulates a byte {} the chip, {}MAC/s, {:.0f} % of the peak",
+        "{}: {:.3g} multiply-accumulates a byte {} the chip, {}, {:.0f} % of the peak",
         escape(report.program->layers[point.layer]->name), point.intensity,
-        point.offChip ? "off" : "on", formatCount(point.rate), 100 * point.rate / roofline.peak);
+        point.offChip ? "off" : "on", macRate(point.rate), 100 * point.rate / roofline.peak);
     double cx = x.at(point.intensity), cy = y.at(point.rate);
     out += "<g><title>" + title + "</title>";
     // shapes, so that colour does not tell alone

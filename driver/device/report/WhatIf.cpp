@@ -176,17 +176,22 @@ std::vector<std::string> adviceOf(const ProgramT &program, const RunReport &repo
     return advice;
   auto name = [&](size_t layer) { return "'" + program.layers[layer]->name + "'"; };
   if (program.dataflow && report.contexts == 1) {
-    // The slowest layer sets the rate, until another one is the slowest.
+    // The slowest layer sets the rate, until another one, or the link, is the slowest.
     double first = report.layers[order[0]].busyUs;
     double second = order.size() > 1 ? report.layers[order[1]].busyUs : 0;
-    double after = std::max((1 - kCut) * first, second);
-    if (after > 0 && report.fps > 0 && first * report.fps > 0.8e6)
-      advice.push_back(fmt::format(
-          "A quarter fewer output channels in {}, the slowest layer, would give up to {:.0f} "
-          "frames "
-          "a second{}.",
-          name(order[0]), 1e6 / after,
-          second > (1 - kCut) * first ? "; " + name(order[1]) + " is the slowest then" : ""));
+    double linkUs = report.fps > 0 && !report.memories.empty()
+                        ? report.memories.back().busy / report.fps * 1e6
+                        : 0;
+    double after = std::max({(1 - kCut) * first, second, linkUs});
+    if (first * report.fps > 0.8e6 && first > 1.01 * after)
+      advice.push_back(fmt::format("A quarter fewer output channels in {}, the slowest layer, "
+                                   "would give up to {:.0f} frames "
+                                   "a second{}.",
+                                   name(order[0]), 1e6 / after,
+                                   linkUs == after ? "; the link is the slowest then"
+                                   : second == after
+                                       ? "; " + name(order[1]) + " is the slowest then"
+                                       : ""));
     return advice;
   }
   double all = 0;
