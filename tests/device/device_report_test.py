@@ -5,7 +5,7 @@
 """
 import html.parser
 
-from small_network import LAYERS, TARGETS, main
+from small_network import LAYERS, TARGETS, main, write
 
 
 class Page(html.parser.HTMLParser):
@@ -85,6 +85,15 @@ def what_if_is_what_a_compile_gives(tool):
     assert abs(more["latency_ms"] / device["latency_ms"] - 1) < 1e-9
 
 
+def slow_activations_are_named(tool):
+    for activation, is_slow in (("Relu", False), ("Sigmoid", True)):
+        write(tool.folder, activation=activation)
+        tool.compile("myriadx", "--report-json", "r.json")
+        advice = [text for text in tool.json("r.json")["advice"] if "Relu" in text]
+        assert bool(advice) == is_slow, (activation, advice)
+        assert not is_slow or advice[0].startswith("Sigmoid as activations of 1 layers"), advice
+
+
 def check_trace(trace, device):
     events = trace["traceEvents"]
     spans = [e for e in events if e["ph"] == "X"]
@@ -119,4 +128,5 @@ def no_folder_to_write_to(tool):
 
 
 main([the_page_is_whole, the_json_agrees_with_inspect, faster_machines_are_not_slower,
-      what_if_is_what_a_compile_gives, the_trace_has_every_layer, no_folder_to_write_to])
+      what_if_is_what_a_compile_gives, slow_activations_are_named, the_trace_has_every_layer,
+      no_folder_to_write_to])

@@ -24,13 +24,13 @@ def weights(*shape):
     return rng.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape).astype(np.float32)
 
 
-def write(folder, host=False):
+def write(folder, host=False, activation="Relu"):
     """model.onnx and samples.npy; `host`: with an op that no device has in the middle."""
     m = Model("small")
     x = m.input("image", np.float32, [1, 3, SIZE, SIZE])
     x = m.node("Conv", [x, m.constant("w0", weights(16, 3, 3, 3))], "c0", LAYERS[0],
                pads=[1, 1, 1, 1])
-    x = m.node("Relu", [x], "r0", "relu0")
+    x = m.node(activation, [x], "r0", "relu0")
     y = m.node("Conv", [x, m.constant("w1", weights(16, 16, 3, 3))], "c1", LAYERS[1],
                pads=[1, 1, 1, 1])
     x = m.node("Add", [x, y], "sum", "sum")

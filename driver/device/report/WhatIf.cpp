@@ -1,9 +1,13 @@
 #include "driver/device/report/WhatIf.h"
 
+#include "runtime/emulator/Cost.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <future>
+#include <set>
 
 namespace edgecc::driver {
 
@@ -113,6 +117,42 @@ std::vector<size_t> slowestLayers(const RunReport &report) {
   return order;
 }
 
+// Activation functions on the vector engine, which a convolution engine could do in passing if they
+// were others.
+std::string activationAdvice(const ProgramT &program, const RunReport &report) {
+  const ScheduledMachineT &machine = *program.device->scheduled;
+  const EngineT *convolution = nullptr;
+  for (const auto &engine : machine.engines)
+    if (engine->kind == EngineKind::Convolution && !engine->activations.empty())
+      convolution = engine.get();
+  if (!convolution)
+    return "";
+  std::set<uint32_t> layers;
+  std::set<std::string> functions;
+  for (const auto &instruction : program.scheduled->instructions) {
+    const EngineT &engine = *machine.engines[program.scheduled->queues[instruction->queue]->engine];
+    if (engine.kind != EngineKind::Vector || instruction->kernel.type != Kernel::Map)
+      continue;
+    for (const auto &stage : instruction->stages)
+      if (stage->operands.empty() && isTranscendental(stage->function)) {
+        layers.insert(instruction->layer);
+        functions.insert(EnumNameFunction(stage->function));
+      }
+  }
+  double us = 0, all = 0;
+  for (uint32_t layer : layers)
+    us += report.layers[layer].busyUs;
+  for (const LayerUse &use : report.layers)
+    all += use.busyUs;
+  if (us < 0.05 * all)
+    return "";
+  return fmt::format(
+      "{} as activations of {} layers take {:.2f} ms, {:.0f} % of the engines' time; "
+      "{} behind a convolution cost nothing.",
+      fmt::join(functions, ", "), layers.size(), us / 1e3, 100 * us / all,
+      fmt::join(convolution->activations, ", "));
+}
+
 } // namespace
 
 std::vector<WhatIf> tryOptions(const edgecc::Function &function, const DeviceT &device,
@@ -171,6 +211,9 @@ std::vector<std::string> adviceOf(const ProgramT &program, const RunReport &repo
   constexpr double kCut = 0.25; // of a layer's output channels
   constexpr size_t kNamed = 3;
   std::vector<std::string> advice;
+  if (program.scheduled)
+    if (std::string text = activationAdvice(program, report); !text.empty())
+      advice.push_back(std::move(text));
   std::vector<size_t> order = slowestLayers(report);
   if (order.empty())
     return advice;

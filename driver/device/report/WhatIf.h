@@ -25,7 +25,7 @@ std::vector<WhatIf> tryOptions(const Function &function, const emulator::DeviceT
 // nothing does not limit.
 std::vector<WhatIf> tryMachines(const emulator::ProgramT &program);
 
-// What fewer channels in the slowest layers would give.
+// What fewer channels in the slowest layers, or other activation functions, would give.
 std::vector<std::string> adviceOf(const emulator::ProgramT &program,
                                   const emulator::RunReport &report);
 
