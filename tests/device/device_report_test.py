@@ -91,7 +91,7 @@ def slow_activations_are_named(tool):
         tool.compile("myriadx", "--report-json", "r.json")
         advice = [text for text in tool.json("r.json")["advice"] if "Relu" in text]
         assert bool(advice) == is_slow, (activation, advice)
-        assert not is_slow or advice[0].startswith("Sigmoid as activations of 1 layers"), advice
+        assert not is_slow or advice[0].startswith("Activations by Sigmoid take"), advice
 
 
 def check_trace(trace, device):

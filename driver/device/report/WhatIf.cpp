@@ -146,11 +146,10 @@ std::string activationAdvice(const ProgramT &program, const RunReport &report) {
     all += use.busyUs;
   if (us < 0.05 * all)
     return "";
-  return fmt::format(
-      "{} as activations of {} layers take {:.2f} ms, {:.0f} % of the engines' time; "
-      "{} behind a convolution cost nothing.",
-      fmt::join(functions, ", "), layers.size(), us / 1e3, 100 * us / all,
-      fmt::join(convolution->activations, ", "));
+  return fmt::format("Activations by {} take {:.2f} ms, {:.0f} % of the engines' time; "
+                     "{} behind a convolution cost nothing.",
+                     fmt::join(functions, ", "), us / 1e3, 100 * us / all,
+                     fmt::join(convolution->activations, ", "));
 }
 
 } // namespace
