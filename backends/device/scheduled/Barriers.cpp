@@ -13,6 +13,9 @@ using emulator::ByteSpan;
 
 namespace {
 
+// More pieces of a tile are joined: that orders more than it must, and keeps mapping fast.
+constexpr uint64_t kMostPieces = 2048;
+
 class BarrierBuilder {
 public:
   explicit BarrierBuilder(emulator::ProgramT &program)
@@ -49,15 +52,17 @@ private:
       const auto &buffer = *scheduled_.buffers[view->buffer];
       if (buffer.role == emulator::BufferRole::Constant)
         continue;
-      emulator::forEachPiece(*view, buffer.address, [&](ByteSpan piece) {
-        histories_[buffer.memory].read(piece, access, need);
-      });
+      emulator::forEachPiece(
+          *view, buffer.address,
+          [&](ByteSpan piece) { histories_[buffer.memory].read(piece, access, need); },
+          kMostPieces);
     }
     for (const auto &view : instruction.outputs) {
       const auto &buffer = *scheduled_.buffers[view->buffer];
-      emulator::forEachPiece(*view, buffer.address, [&](ByteSpan piece) {
-        histories_[buffer.memory].write(piece, access, need);
-      });
+      emulator::forEachPiece(
+          *view, buffer.address,
+          [&](ByteSpan piece) { histories_[buffer.memory].write(piece, access, need); },
+          kMostPieces);
     }
   }
 

@@ -55,7 +55,7 @@ private:
     }
     if (!diagnostics.empty())
       return tl::unexpected(std::move(diagnostics));
-    attempt_.room.assign(tasks_.list.size(), machine_.tileBytes);
+    attempt_.room.assign(tasks_.list.size(), machine_.localBytes / 4 * 3);
     return {};
   }
 

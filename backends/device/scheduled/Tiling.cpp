@@ -89,9 +89,30 @@ private:
   }
 
   void keep(const Tiling &tiling) {
-    if (!best_ || tiling.cycles < best_->cycles ||
-        (tiling.cycles == best_->cycles && tiling.descriptors < best_->descriptors))
+    if (!best_ || tiling.us < best_->us ||
+        (tiling.us == best_->us && tiling.descriptors < best_->descriptors))
       best_ = tiling;
+  }
+
+  struct Traffic {
+    int64_t bytes = 0, transfers = 0; // of all tiles
+    int64_t first = 0;                // bytes before the engine can start
+    void add(int64_t size, int64_t times) {
+      bytes += size * times;
+      transfers += times;
+    }
+  };
+
+  double usOf(double cycles, int64_t instructions, const Traffic &traffic) const {
+    double computing = cycles / (engine_.clock_mhz * engine_.efficiency) +
+                       static_cast<double>(instructions) * engine_.issue_us;
+    if (traffic.transfers == 0)
+      return computing;
+    double bandwidth = machine_.memory(machine_.main).bandwidth_gb_s * 1e3; // bytes a microsecond
+    double issue = machine_.engine(machine_.transfer).issue_us;
+    double moving = static_cast<double>(traffic.bytes) / bandwidth +
+                    static_cast<double>(traffic.transfers) * issue;
+    return std::max(computing, moving) + static_cast<double>(traffic.first) / bandwidth + issue;
   }
 
   void tryDense(int64_t channels, const Plane &plane, uint32_t modeIndex) {
@@ -149,14 +170,30 @@ private:
           mode, static_cast<uint64_t>(inChannels), static_cast<uint64_t>(outputs),
           static_cast<uint64_t>(taps), static_cast<uint64_t>(g_.oh * g_.ow));
     };
+    double cycles = 0;
     int64_t restC = g_.channels - (splitsC - 1) * channels;
     for (int64_t split = 0; split < splitsC; ++split) {
       int64_t inChannels = split + 1 < splitsC ? channels : restC;
-      tiling.cycles += static_cast<double>(pieces) * cyclesOf(tiling.outputs, inChannels) +
-                       (rest ? cyclesOf(rest, inChannels) : 0);
+      cycles += static_cast<double>(pieces) * cyclesOf(tiling.outputs, inChannels) +
+                (rest ? cyclesOf(rest, inChannels) : 0);
     }
     // Partial sums are read and written again.
-    tiling.cycles += static_cast<double>((splitsC - 1) * g_.oh * g_.ow * g_.outputs);
+    cycles += static_cast<double>((splitsC - 1) * g_.oh * g_.ow * g_.outputs);
+    Traffic traffic;
+    int64_t steps = plane.tiles * splitsC;
+    if (room_.loadsInput)
+      traffic.add(inputs, steps);
+    if (isKept)
+      traffic.add(weights * splitsC * g_.outputs, 1);
+    else if (room_.loadsWeights)
+      traffic.add(weights * tiling.outputs, steps * divideUp(g_.outputs, tiling.outputs));
+    traffic.first =
+        (room_.loadsInput ? inputs : 0) + (isKept               ? weights * splitsC * g_.outputs
+                                           : room_.loadsWeights ? weights * tiling.outputs
+                                                                : 0);
+    if (room_.storesOutput)
+      traffic.add(result, plane.tiles);
+    tiling.us = usOf(cycles, steps * divideUp(g_.outputs, tiling.outputs), traffic);
     tiling.descriptors = static_cast<uint64_t>(
         plane.tiles * splitsC *
         (pieces * divideUp(tiling.outputs, mode.out_block) + divideUp(rest, mode.out_block)));
@@ -191,12 +228,22 @@ private:
       return;
     tiling.outputs = tiling.channels * multiplier;
     int64_t pieces = divideUp(g_.channels, tiling.channels);
+    double cycles = 0; // of pooling: the same for all
     if (!isPool)
-      tiling.cycles = static_cast<double>(pieces) *
-                      emulator::convolutionCycles(mode, static_cast<uint64_t>(tiling.channels),
-                                                  static_cast<uint64_t>(tiling.outputs),
-                                                  static_cast<uint64_t>(g_.kh * g_.kw),
-                                                  static_cast<uint64_t>(g_.oh * g_.ow));
+      cycles = static_cast<double>(pieces) *
+               emulator::convolutionCycles(mode, static_cast<uint64_t>(tiling.channels),
+                                           static_cast<uint64_t>(tiling.outputs),
+                                           static_cast<uint64_t>(g_.kh * g_.kw),
+                                           static_cast<uint64_t>(g_.oh * g_.ow));
+    Traffic traffic;
+    int64_t input = tiling.channels * plane.tileH * plane.tileW * g_.xBytes;
+    if (room_.loadsInput) {
+      traffic.add(input, plane.tiles * pieces);
+      traffic.first = input;
+    }
+    if (room_.storesOutput)
+      traffic.add(tiling.outputs * plane.rows * plane.columns * g_.outBytes, plane.tiles * pieces);
+    tiling.us = usOf(cycles, plane.tiles * pieces, traffic);
     tiling.descriptors = static_cast<uint64_t>(plane.tiles * pieces);
     keep(tiling);
   }

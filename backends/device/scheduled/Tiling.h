@@ -39,11 +39,13 @@ struct Tiling {
   int64_t channels = 0;          // of a tile of inputs
   int64_t outputs = 0;           // channels of an instruction: those of its piece of weights
   bool keepsWeights = false;     // all of them stay while tiles pass
-  double cycles = 0;             // of all tiles
+  double us = 0;                 // of all tiles
   uint64_t descriptors = 0;
 };
 
-// The least cycles, then the fewest descriptors; nothing if no tiling keeps the engine's limits.
+// The least time, then the fewest descriptors; nothing if no tiling keeps the engine's limits. The
+// time is that of the engine by the vendor's cost function or, where they take longer, that of the
+// transfers; and that of the first transfer, for which the engine waits.
 std::optional<Tiling> searchTiling(const ConvGeometry &geometry, const TileRoom &room,
                                    const StreamMachine &machine);
 

@@ -5,7 +5,8 @@
 
 namespace edgecc::emulator {
 
-void forEachPiece(const ViewT &view, uint64_t address, const std::function<void(ByteSpan)> &visit) {
+void forEachPiece(const ViewT &view, uint64_t address, const std::function<void(ByteSpan)> &visit,
+                  uint64_t most) {
   struct Axis {
     int64_t extent, stride;
   };
@@ -23,20 +24,16 @@ void forEachPiece(const ViewT &view, uint64_t address, const std::function<void(
   int64_t length = 1; // of a piece, in units of the strides
   if (bits != 4)
     length = static_cast<int64_t>(bits / 8);
-  size_t merged = 0;
-  while (merged < axes.size() && axes[merged].stride <= length) {
+  uint64_t pieces = 1;
+  for (const Axis &axis : axes)
+    pieces = std::min(pieces * static_cast<uint64_t>(axis.extent), uint64_t{1} << 40);
+  size_t merged = 0; // from the innermost axis on: what is contiguous, then what must be
+  while (merged < axes.size() && (axes[merged].stride <= length || pieces > most)) {
     length += (axes[merged].extent - 1) * axes[merged].stride;
+    pieces = std::max<uint64_t>(pieces / static_cast<uint64_t>(axes[merged].extent), 1);
     ++merged;
   }
   axes.erase(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(merged));
-  uint64_t pieces = 1;
-  for (const Axis &axis : axes)
-    pieces = pieces > kMaxPieces ? pieces : pieces * static_cast<uint64_t>(axis.extent);
-  if (pieces > kMaxPieces) {
-    for (const Axis &axis : axes)
-      length += (axis.extent - 1) * axis.stride;
-    axes.clear();
-  }
   auto emit = [&](int64_t start) {
     auto begin = static_cast<uint64_t>(start), end = static_cast<uint64_t>(start + length);
     if (bits == 4)

@@ -16,9 +16,10 @@ struct ByteSpan {
 };
 
 // The contiguous pieces of what a view touches, each at least once, for a buffer at `address`. Of a
-// view with more than kMaxPieces of them: the range that holds them all.
+// view with more than `most` of them, neighbours are joined over the gaps between them.
 inline constexpr uint64_t kMaxPieces = uint64_t{1} << 20;
-void forEachPiece(const ViewT &view, uint64_t address, const std::function<void(ByteSpan)> &visit);
+void forEachPiece(const ViewT &view, uint64_t address, const std::function<void(ByteSpan)> &visit,
+                  uint64_t most = kMaxPieces);
 
 // The history of one memory's bytes: the last writer of each and who has read it since. Accesses
 // are entered in an order in which the instructions could run one by one.
