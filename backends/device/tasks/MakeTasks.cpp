@@ -17,8 +17,8 @@ namespace {
 // and there are as few host parts as the dependences allow.
 class Partition {
 public:
-  Partition(const Function &function, const emulator::DeviceT &device)
-      : function_(function), device_(device) {}
+  Partition(const Function &function, const emulator::DeviceT &device, bool convertsOnHost)
+      : function_(function), device_(device), convertsOnHost_(convertsOnHost) {}
 
   // Decides where each op runs. Host ops come with the reason.
   void run() {
@@ -27,6 +27,8 @@ public:
         continue;
       auto task = taskOf(*op);
       std::string why = task ? whyNotOn(device_, *task) : task.error().front().what;
+      if (why.empty() && convertsOnHost_ && isInterfaceConversion(*op))
+        why = "converted on the host, a value takes less of the link";
       unsigned depth = 0;
       forEachOperand(*op, [&](const Op *producer) {
         unsigned at = depth_.at(producer);
@@ -65,8 +67,20 @@ private:
     });
   }
 
+  // Makes an input of the model narrow, or an output wide, and nothing else.
+  static bool isInterfaceConversion(const Op &op) {
+    bool narrows = op.kind() == OpKind::QuantizeLinear;
+    if (!narrows && op.kind() != OpKind::DequantizeLinear)
+      return false;
+    return narrows ? op.operand(0)->definingOp() == nullptr
+                   : std::ranges::all_of(op.result()->uses(), [](const Use &use) {
+                       return use.user->kind() == OpKind::Yield;
+                     });
+  }
+
   const Function &function_;
   const emulator::DeviceT &device_;
+  bool convertsOnHost_;
   std::map<const Op *, unsigned> depth_;
   std::map<const Op *, std::string> reasons_; // of the ops on the host
   unsigned depths_ = 1;
@@ -120,7 +134,8 @@ Task hostTask(const Function &function, const std::vector<const Op *> &ops,
 
 Expected<Tasks> makeTasks(const Function &function, const emulator::DeviceT &device,
                           const MapOptions &options) {
-  Partition partition(function, device);
+  // The chips that this models are fed by a host that quantises.
+  Partition partition(function, device, options.allowHost && device.dataflow != nullptr);
   partition.run();
   if (!options.allowHost && !partition.reasons().empty()) {
     Diagnostics diagnostics;
