@@ -87,8 +87,10 @@ Expected<void> emitDevice(const Module &module, const CompileOptions &o,
     EDGECC_TRY(bytes, compileToBlob(std::move(part.module), native));
     hostParts.push_back(std::move(bytes));
     for (size_t i = 0; i < part.nodes.size(); ++i) {
-      summary.hostOps.push_back({part.nodes[i], part.reasons[i]});
-      summary.notes.push_back({"device", part.nodes[i], "runs on the host: " + part.reasons[i]});
+      // Conversions at the border have no node of their own.
+      std::string node = part.nodes[i].empty() ? "input or output" : part.nodes[i];
+      summary.hostOps.push_back({node, part.reasons[i]});
+      summary.notes.push_back({"device", node, "runs on the host: " + part.reasons[i]});
     }
   }
   bool showsTimeline = o.compress.wantsReport() || !o.trace.empty();

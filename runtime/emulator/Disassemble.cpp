@@ -105,7 +105,7 @@ private:
     for (size_t c = 0; c < program.contexts.size(); ++c) {
       for (const auto &step : program.host_steps)
         if (step->context == c)
-          line("host part {}", step->part);
+          line("host part {} ; {}", step->part, program_.layers[step->layer]->name);
       line("context {}", c);
       const ContextT &context = *program.contexts[c];
       for (size_t i = 0; i < context.streams.size(); ++i) {
@@ -130,7 +130,7 @@ private:
     }
     for (const auto &step : program.host_steps)
       if (step->context == program.contexts.size())
-        line("host part {}", step->part);
+        line("host part {} ; {}", step->part, program_.layers[step->layer]->name);
   }
 
   const ProgramT &program_;

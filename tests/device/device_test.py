@@ -48,7 +48,7 @@ def inspect_has_what_scripts_want(tool):
         device = whole["device"]
         assert ("streams" in device) == (target == "myriadx")
         assert ("batch" in device) == (target == "hailo8")
-        assert device["contexts"] == 1 and device["host_parts"] == 0
+        assert device["contexts"] == 1
         # A pipeline finishes a frame more often than each latency, never less often.
         assert device["fps"] * device["latency_ms"] / 1e3 >= 0.99, device
         assert device["energy_mj"] > 0 and device["bottleneck"]
@@ -127,9 +127,10 @@ def ops_on_the_host_are_named(tool):
     for target in TARGETS:
         text = tool.compile(target, "--report-json", "r.json", model="host.onnx")
         assert "running sum" in text and "runs on the host" in text, text
-        assert tool.inspect(f"{target}.blob")["device"]["host_parts"] == 1
-        ops = tool.json("r.json")["host_ops"]
-        assert [op["node"] for op in ops] == ["running sum"] and ops[0]["reason"]
+        # Conversions of the input may be there, too.
+        assert tool.inspect(f"{target}.blob")["device"]["host_parts"] >= 1
+        ops = {op["node"]: op["reason"] for op in tool.json("r.json")["host_ops"]}
+        assert ops["running sum"] and set(ops) <= {"running sum", "input or output"}, ops
         text = tool.compile(target, "--no-host", model="host.onnx", exit_code=2)
         assert "running sum" in text, text
     tool.compile("myriadx", model="host.onnx")

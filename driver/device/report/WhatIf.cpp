@@ -193,8 +193,10 @@ std::vector<WhatIf> tryMachines(const ProgramT &program) {
   DataflowMachineT &machine = *changed.device->dataflow;
   if (machine.link) {
     machine.link->gb_s *= 2;
+    machine.link->latency_us /= 2;
     tryMachine(results, changed, "a link to the host twice as fast");
     machine.link->gb_s /= 2;
+    machine.link->latency_us *= 2;
   }
   if (changed.dataflow->contexts.size() > 1) {
     machine.configuration_gb_s *= 2;
