@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 
 namespace edgecc::device {
 
@@ -74,7 +75,7 @@ private:
 
   // Tiles that found no room although all else had left.
   Expected<void> shrinkTiles(const Placement &placement) {
-    for (size_t task : placement.cramped) {
+    for (size_t task : std::set(placement.cramped.begin(), placement.cramped.end())) {
       Choice &choice = attempt_.choices[task];
       bool isSmall = attempt_.room[task] < kLeastRoom;
       if (isSmall && choice.vectorRuns && choice.runner != Runner::Vector) {
