@@ -167,7 +167,8 @@ public:
       }
     }
     best->boundCycles = *bound;
-    best->latencyUs = scheduleRows(graph_, segment_, machine_, best->subClusters, 0).latencyUs;
+    best->latencyUs =
+        frameLatencyUs(graph_, segment_, machine_, best->subClusters, best->schedule.capacities);
     return std::move(*best);
   }
 

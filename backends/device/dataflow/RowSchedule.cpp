@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 namespace edgecc::device::dataflow {
 
@@ -20,11 +21,14 @@ struct WireTimes {
   std::vector<double> arrived;
   std::vector<double> firstUse;
   std::vector<double> released; // when the last reader is done with it
+  std::vector<double> room;     // the same, as far as it is known from the pass before
 
   void resize(size_t rows) {
     reserved.assign(rows, 0);
     arrived.assign(rows, 0);
     firstUse.assign(rows, kNever);
+    room.swap(released);
+    room.resize(rows, 0);
     released.assign(rows, 0);
   }
 };
@@ -37,10 +41,6 @@ public:
         periodUs_(periodUs), link_(linkOf(graph, segment)), times_(graph.wires.size()) {}
 
   RowSchedule run() {
-    if (periodUs_ == 0) {
-      simulate(1);
-      return std::move(schedule_);
-    }
     // Frames behind one another until rings hold no more than with half as many.
     constexpr size_t kMaxFrames = 32;
     std::vector<uint64_t> before;
@@ -54,7 +54,28 @@ public:
     return std::move(schedule_);
   }
 
+  // Who waits for room depends on readers that come later in the order: passes are repeated until
+  // nothing is delayed any more.
+  double latencyUs(std::span<const uint64_t> capacities) {
+    constexpr int kMaxPasses = 64;
+    capacities_ = capacities;
+    for (int pass = 0; pass < kMaxPasses; ++pass) {
+      double before = schedule_.latencyUs;
+      simulate(1);
+      if (pass > 0 && schedule_.latencyUs == before)
+        break;
+    }
+    return schedule_.latencyUs;
+  }
+
 private:
+  // When there is room for a row of a wire.
+  double roomUs(uint32_t wire, size_t row) const {
+    if (capacities_.empty() || row < capacities_[wire])
+      return 0;
+    return times_[wire].room[row - capacities_[wire]];
+  }
+
   size_t rowsOf(uint32_t wire) const { return static_cast<size_t>(graph_.wires[wire].shape.rows); }
   double transferUs(uint64_t bytes) const {
     return static_cast<double>(bytes) / (machine_.link->gb_s * 1e3);
@@ -63,23 +84,66 @@ private:
   void simulate(size_t frames) {
     schedule_.firstUs.clear();
     schedule_.latencyUs = 0;
-    for (uint32_t wire : link_.in)
-      feed(wire, frames);
+    if (periodUs_ == 0)
+      feedInTurn();
+    else
+      for (uint32_t wire : link_.in)
+        feed(wire, frames);
     for (size_t i = segment_.begin; i < segment_.end; ++i)
       computeNode(i, frames);
-    for (uint32_t wire : link_.out)
-      drain(wire, frames);
+    if (periodUs_ == 0)
+      drainInTurn();
+    else
+      for (uint32_t wire : link_.out)
+        drain(wire, frames);
   }
 
-  // Rows come evenly over a period; at the beginning, as fast as the link carries all inputs.
+  double rowTransferUs(uint32_t wire) const {
+    return transferUs(graph_.wires[wire].shape.linkBytes);
+  }
+
+  // One frame as fast as the link is: a row of each input in turn.
+  void feedInTurn() {
+    double us = machine_.link->latency_us;
+    size_t most = 0;
+    for (uint32_t wire : link_.in) {
+      times_[wire].resize(rowsOf(wire));
+      most = std::max(most, rowsOf(wire));
+    }
+    for (size_t row = 0; row < most; ++row)
+      for (uint32_t wire : link_.in) {
+        if (row >= rowsOf(wire))
+          continue;
+        us += rowTransferUs(wire);
+        double before = row == 0 ? 0 : times_[wire].arrived[row - 1];
+        times_[wire].arrived[row] =
+            std::max(us, std::max(before, roomUs(wire, row)) + rowTransferUs(wire));
+      }
+  }
+
+  // Rows of one frame leave in the order in which they are there.
+  void drainInTurn() {
+    std::vector<std::tuple<double, uint32_t, size_t>> rows;
+    for (uint32_t wire : link_.out)
+      for (size_t row = 0; row < rowsOf(wire); ++row)
+        rows.emplace_back(times_[wire].arrived[row], wire, row);
+    std::ranges::sort(rows);
+    double us = 0;
+    for (auto [arrived, wire, row] : rows) {
+      us = std::max(us, arrived) + rowTransferUs(wire);
+      times_[wire].released[row] = std::max(times_[wire].released[row], us);
+      schedule_.latencyUs = std::max(schedule_.latencyUs, us + machine_.link->latency_us);
+    }
+  }
+
+  // Rows come evenly over a period.
   void feed(uint32_t wire, size_t frames) {
     WireTimes &times = times_[wire];
     size_t rows = rowsOf(wire);
     times.resize(rows * frames);
-    double frameUs = std::max(periodUs_, transferUs(link_.inBytes));
+    double rowUs = std::max(periodUs_, transferUs(link_.inBytes)) / static_cast<double>(rows);
     for (size_t row = 0; row < rows * frames; ++row)
-      times.arrived[row] = machine_.link->latency_us +
-                           frameUs * static_cast<double>(row + 1) / static_cast<double>(rows);
+      times.arrived[row] = machine_.link->latency_us + rowUs * static_cast<double>(row + 1);
   }
 
   void computeNode(size_t index, size_t frames) {
@@ -92,7 +156,7 @@ private:
     double idle = 0; // since then
     for (size_t frame = 0; frame < frames; ++frame)
       for (size_t row = 0; row < rows; ++row) {
-        double start = idle;
+        double start = std::max(idle, roomUs(node.node->output, frame * rows + row));
         for (const auto &demand : work.demands) {
           size_t base = frame * rowsOf(demand.stream);
           if (auto needed = static_cast<size_t>(demand.arrived[row]); needed > 0)
@@ -130,8 +194,6 @@ private:
     for (size_t row = 0; row < rows * frames; ++row) {
       idle = std::max(idle, times.arrived[row]) + rowUs;
       times.released[row] = std::max(times.released[row], idle);
-      if (row + 1 == rows)
-        schedule_.latencyUs = std::max(schedule_.latencyUs, idle + machine_.link->latency_us);
     }
   }
 
@@ -144,9 +206,14 @@ private:
       size_t rows = rowsOf(wire);
       double ahead =
           kRowsAhead * std::max(periodUs_, transferUs(link_.inBytes)) / static_cast<double>(rows);
-      for (size_t row = 0; row < rows * frames; ++row)
-        times.reserved[row] =
-            (times.firstUse[row] < kNever ? times.firstUse[row] : times.arrived[row]) - ahead;
+      // Rows that are needed at one time come one after the other all the same.
+      double rowUs = transferUs(link_.inBytes) / static_cast<double>(rows);
+      double next = kNever;
+      for (size_t row = rows * frames; row-- > 0;) {
+        double used = times.firstUse[row] < kNever ? times.firstUse[row] : times.arrived[row];
+        next = std::min(used - ahead, next - rowUs);
+        times.reserved[row] = next;
+      }
       setCapacity(wire);
     }
     for (size_t i = segment_.begin; i < segment_.end; ++i)
@@ -176,6 +243,7 @@ private:
   double periodUs_;
   SegmentLink link_;
   std::vector<WireTimes> times_;
+  std::span<const uint64_t> capacities_; // of each wire; empty: unlimited
   RowSchedule schedule_;
 };
 
@@ -215,6 +283,12 @@ RowSchedule scheduleRows(const Graph &graph, Segment segment,
                          const emulator::DataflowMachineT &machine,
                          std::span<const uint32_t> subClusters, double periodUs) {
   return RowScheduler(graph, segment, machine, subClusters, periodUs).run();
+}
+
+double frameLatencyUs(const Graph &graph, Segment segment,
+                      const emulator::DataflowMachineT &machine,
+                      std::span<const uint32_t> subClusters, std::span<const uint64_t> capacities) {
+  return RowScheduler(graph, segment, machine, subClusters, 0).latencyUs(capacities);
 }
 
 } // namespace edgecc::device::dataflow

@@ -26,15 +26,19 @@ struct SegmentLink {
 SegmentLink linkOf(const Graph &graph, Segment segment);
 
 struct RowSchedule {
-  double latencyUs = 0;             // of the first frame
+  double latencyUs = 0;             // of a frame alone (frameLatencyUs)
   std::vector<uint64_t> capacities; // of each wire of the graph; 0: not in the segment
   std::vector<double> firstUs;      // start of the first row of each node of the segment
 };
 
-// `subClusters` of each node of the graph. `periodUs`: frames come at this pace, row by row evenly;
-// 0: one frame, as fast as the link is (capacities are then not computed).
+// `subClusters` of each node of the graph; frames come every `periodUs`, row by row evenly.
 RowSchedule scheduleRows(const Graph &graph, Segment segment,
                          const emulator::DataflowMachineT &machine,
                          std::span<const uint32_t> subClusters, double periodUs);
+
+// Time that one frame takes alone: it comes as fast as the link is, and rings have `capacities`.
+double frameLatencyUs(const Graph &graph, Segment segment,
+                      const emulator::DataflowMachineT &machine,
+                      std::span<const uint32_t> subClusters, std::span<const uint64_t> capacities);
 
 } // namespace edgecc::device::dataflow

@@ -102,14 +102,15 @@ Result<Schedule> Scheduler::settle(double &fps) const {
   int64_t rows = 1;
   for (const Ring &ring : pipelines_[0]->rings)
     rows += ring.shape.rows;
+  // Rings fill in the first frames and empty in the last ones: the frames between them count.
   double before = 0;
-  for (unsigned frames = 4;; frames *= 2) {
+  for (unsigned frames = 8;; frames *= 2) {
     auto schedule = run(frames, nullptr, {});
     if (!schedule)
       return schedule;
     const auto &ends = schedule->frameEndUs;
-    double us = ends.back() - ends[frames / 2 - 1];
-    fps = us > 0 ? (frames - frames / 2) * 1e6 / us : 0;
+    double us = ends[frames / 4 * 3] - ends[frames / 4];
+    fps = us > 0 ? frames / 2 * 1e6 / us : 0;
     if (std::abs(fps - before) <= kSettled * fps || frames >= kMaxFrames ||
         rows * frames * 2 > kMaxRows)
       return schedule;
