@@ -1,5 +1,6 @@
 // edgecc-device-bench: what the device models predict, beside what is published.
 #include "bench/devices/Deconvolution.h"
+#include "bench/devices/Models.h"
 #include "bench/devices/Published.h"
 
 #include <CLI/CLI.hpp>
@@ -23,7 +24,22 @@ int main(int argc, char **argv) {
   deconvolution->add_option("--device", device, "name or description file");
   deconvolution->add_option("--table", table, "CSV file with published layer times")
       ->check(CLI::ExistingFile);
+  bench::ModelsOptions models;
+  auto *collection = app.add_subcommand("models", "all models of a folder with models.json");
+  collection->add_option("--device", models.device, "name or description file")->required();
+  collection->add_option("--folder", models.folder, "with models.json")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  collection->add_option("--only", models.only, "these models alone");
+  collection->add_flag("!--costs-alone", models.numerics, "compute nothing");
   CLI11_PARSE(app, argc, argv);
+  if (collection->parsed()) {
+    auto equal = bench::compareModels(models);
+    if (equal)
+      return *equal ? 0 : 1;
+    fmt::print(stderr, "edgecc-device-bench: {}\n", str(equal.error()));
+    return 1;
+  }
   Expected<void> done = rows->parsed() ? bench::comparePublished(published)
                                        : bench::compareDeconvolutions(device, table);
   if (done)
