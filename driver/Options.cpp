@@ -30,4 +30,9 @@ Expected<std::pair<std::string, Dims>> parseShape(const std::string &text) {
   }
 }
 
+std::string shortName(const std::filesystem::path &path) {
+  std::string folder = path.parent_path().filename().string();
+  return path.stem() == "model" && !folder.empty() ? folder : path.filename().string();
+}
+
 } // namespace edgecc::driver

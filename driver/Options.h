@@ -71,6 +71,10 @@ struct CompileOptions {
 // "name=1x3x224x224" -> {name, dims}; "batch=4" -> {batch, {4}}.
 Expected<std::pair<std::string, Dims>> parseShape(const std::string &text);
 
+// What a table calls a model: the file's name, or, as collections often keep NAME/model.onnx, the
+// folder's.
+std::string shortName(const std::filesystem::path &path);
+
 // "name=value"
 Expected<std::pair<std::string, std::string>> parseAssignment(const std::string &text,
                                                               const std::string &option);

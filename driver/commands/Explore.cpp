@@ -74,8 +74,7 @@ Expected<void> explore(Arguments &o) {
   printTable(results);
   if (o.page.empty())
     return {};
-  std::string title =
-      fmt::format("{} on {}", o.sweep.base.input.filename().string(), o.sweep.base.target);
+  std::string title = fmt::format("{} on {}", shortName(o.sweep.base.input), o.sweep.base.target);
   std::string page = sweepPage(title, results);
   return writeFile(o.page, std::as_bytes(std::span(page)));
 }

@@ -63,7 +63,7 @@ Expected<std::vector<Model>> modelsOf(const Arguments &o) {
       if (*end != '\0' || !(model.wanted > 0))
         return error("'" + text.substr(equals + 1) + "' is no frame rate", text);
     }
-    std::string name = model.path.stem().string();
+    std::string name = std::filesystem::path(shortName(model.path)).stem().string();
     while (!names.insert(name).second)
       name += "_";
     model.blob = o.folder / (name + ".blob");
@@ -96,15 +96,15 @@ void printDivision(const char *title, const std::vector<Model> &models,
   double least = 1e300;
   for (size_t m = 0; m < models.size(); ++m) {
     if (units[m] == 0 || !outcomes[m][units[m] - 1].failure.empty()) {
-      fmt::print("  {:<28} {:>3} units  does not run: {}\n", models[m].path.filename().string(),
-                 units[m], units[m] == 0 ? "" : outcomes[m][units[m] - 1].failure);
+      fmt::print("  {:<28} {:>3} units  does not run: {}\n", shortName(models[m].path), units[m],
+                 units[m] == 0 ? "" : outcomes[m][units[m] - 1].failure);
       least = 0;
       continue;
     }
     const Outcome &outcome = outcomes[m][units[m] - 1];
     least = std::min(least, outcome.fps / models[m].wanted);
     fmt::print("  {:<28} {:>3} units {:>10.1f} frames a second {:>9.2f} ms\n",
-               models[m].path.filename().string(), units[m], outcome.fps, outcome.latencyMs);
+               shortName(models[m].path), units[m], outcome.fps, outcome.latencyMs);
   }
   fmt::print("  all together: {:.3f} of what is wanted\n", least);
 }

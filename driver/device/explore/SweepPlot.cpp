@@ -31,12 +31,14 @@ public:
   double at(double value) const {
     return from_ + (std::log(value) - low_) / (high_ - low_) * (to_ - from_);
   }
-  // 1, 2, 5, 10, ... inside the axis.
+  // 1, 2, 5, 10, ... inside the axis; all digits where it is shorter than a decade.
   std::vector<double> ticks() const {
     std::vector<double> out;
     for (int decade = static_cast<int>(std::floor(low_ / std::log(10.0)));
          decade <= static_cast<int>(std::ceil(high_ / std::log(10.0))); ++decade)
-      for (int digit : {1, 2, 5}) {
+      for (int digit : {1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+        if (high_ - low_ > std::log(10.0) && digit != 1 && digit != 2 && digit != 5)
+          continue;
         double value = digit * std::pow(10.0, decade);
         if (std::log(value) >= low_ && std::log(value) <= high_)
           out.push_back(value);
@@ -110,14 +112,16 @@ std::string sweepPage(const std::string &title, const std::vector<SweepResult> &
   std::vector<size_t> front = paretoFront(results);
   std::string page =
       "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>" +
-      html::escape(title) + "</title><style>" + html::kStyle + "</style></head><body><h1>" +
+      html::escape(title) + "</title><style>" + html::kStyle +
+      "td:first-child, td:last-child, th.text { text-align: left; white-space: normal; }"
+      "</style></head><body><h1>" +
       html::escape(title) +
       "</h1><p class=\"lead\">Each dot is one compile; blue ones are beaten by no other "
       "in latency, frame rate, energy and score at once.</p>" +
       plot(results, front) +
       "<table><thead><tr><th>options</th><th>ms</th><th>fps</th><th>mJ</th><th>bytes a "
       "frame</th><th>peak memory</th><th>file</th><th>contexts</th><th>score</th>"
-      "<th>limited by</th></tr></thead><tbody>";
+      "<th class=\"text\">limited by</th></tr></thead><tbody>";
   for (size_t i = 0; i < results.size(); ++i) {
     const SweepResult &r = results[i];
     bool isBest = std::ranges::find(front, i) != front.end();
