@@ -50,8 +50,9 @@ public:
       if (engine.kind == EngineKind::Transfer) {
         transfer[instruction.layer] += took;
       } else {
-        use.busyUs += took;
-        use.stalledUs += std::max(0.0, took - cost.issueUs - cost.computeUs);
+        double stalled = std::max(0.0, took - cost.issueUs - cost.computeUs);
+        use.busyUs += took - stalled;
+        use.stalledUs += stalled;
         double peak = peakMacs(engine) * instruction.units;
         ideal[instruction.layer] +=
             cost.macs > 0 && peak > 0 ? static_cast<double>(cost.macs) / peak : cost.computeUs;

@@ -155,7 +155,7 @@ TEST_F(ScheduledFaults, TimesFollowFromTheDescription) {
   EXPECT_DOUBLE_EQ(report->latencyUs, (1 + 64) + 16 + (1 + 64));
   EXPECT_DOUBLE_EQ(report->fps, 1e6 / report->latencyUs);
   ASSERT_EQ(report->layers.size(), 1u);
-  EXPECT_DOUBLE_EQ(report->layers[0].busyUs, 16);
+  EXPECT_DOUBLE_EQ(report->layers[0].busyUs, 8);
   EXPECT_DOUBLE_EQ(report->layers[0].stalledUs, 8);
   EXPECT_EQ(report->layers[0].bytes, (std::vector<uint64_t>{256, 128}));
   EXPECT_EQ(report->memories[kNear].peak, 128u);
