@@ -45,6 +45,34 @@ void add(Track &track, const Bar &bar, double pixelUs) {
   track.bars.push_back(bar);
 }
 
+// Loads and transfers each share one resource: one row.
+std::string rowOf(const std::string &track) {
+  if (track.starts_with("load context "))
+    return "loading contexts";
+  return track.starts_with("link ") ? track.substr(0, track.find(':')) : track;
+}
+
+// Drops all rows but those with most time in them; returns how many there were.
+size_t keepBusiest(std::vector<Track> &tracks) {
+  constexpr size_t kRows = 80;
+  size_t all = tracks.size();
+  if (all <= kRows)
+    return all;
+  auto busy = [](const Track &track) {
+    double us = 0;
+    for (const Bar &bar : track.bars)
+      us += bar.endUs - bar.startUs;
+    return us;
+  };
+  std::vector<double> times;
+  for (const Track &track : tracks)
+    times.push_back(busy(track));
+  std::ranges::nth_element(times, times.begin() + kRows - 1, std::greater());
+  double least = times[kRows - 1];
+  std::erase_if(tracks, [&](const Track &track) { return busy(track) < least; });
+  return all;
+}
+
 // The first frames, up to twice the latency: enough to see how frames overlap.
 std::vector<Track> tracksOf(const emulator::RunReport &report, double windowUs) {
   std::vector<Track> tracks;
@@ -56,9 +84,9 @@ std::vector<Track> tracksOf(const emulator::RunReport &report, double windowUs) 
       spans.push_back(&span);
   std::ranges::stable_sort(spans, {}, &emulator::Span::startUs);
   for (const emulator::Span *span : spans) {
-    auto [index, isNew] = indices.try_emplace(span->track, tracks.size());
+    auto [index, isNew] = indices.try_emplace(rowOf(span->track), tracks.size());
     if (isNew)
-      tracks.push_back({span->track, {}});
+      tracks.push_back({index->first, {}});
     add(tracks[index->second],
         {span->layer, span->frame, span->startUs, std::min(span->endUs, windowUs)}, pixelUs);
   }
@@ -75,6 +103,7 @@ std::string timelineChart(const DeviceReport &report) {
   if (window <= 0)
     return "";
   std::vector<Track> tracks = tracksOf(report.measured, window);
+  size_t all = keepBusiest(tracks);
   bool isScheduled = report.program->scheduled != nullptr;
   if (isScheduled) // engines have names that sort; nodes are in the order of the data
     std::ranges::stable_sort(tracks, {}, &Track::name);
@@ -110,7 +139,11 @@ std::string timelineChart(const DeviceReport &report) {
     }
     out += "\n";
   }
-  return out + "</svg>\n";
+  out += "</svg>\n";
+  if (tracks.size() < all)
+    out += fmt::format("<p class=\"soft\">The busiest {} rows of {}; --trace writes all.</p>\n",
+                       tracks.size(), all);
+  return out;
 }
 
 std::string occupancyChart(const DeviceReport &report, size_t memory) {

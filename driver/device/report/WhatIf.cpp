@@ -200,8 +200,10 @@ std::vector<WhatIf> tryMachines(const ProgramT &program) {
   }
   if (changed.dataflow->contexts.size() > 1) {
     machine.configuration_gb_s *= 2;
+    machine.context_switch_us /= 2;
     tryMachine(results, changed, "loading contexts twice as fast");
     machine.configuration_gb_s /= 2;
+    machine.context_switch_us *= 2;
   }
   machine.clock_mhz *= 2;
   tryMachine(results, changed, "a clock twice as high");
@@ -243,7 +245,7 @@ std::vector<std::string> adviceOf(const ProgramT &program, const RunReport &repo
     all += use.busyUs;
   for (size_t i = 0; i < order.size() && i < kNamed; ++i) {
     const LayerUse &use = report.layers[order[i]];
-    if (use.busyUs < 0.03 * all)
+    if (use.busyUs < 0.03 * all || kCut * use.busyUs < 0.005 * report.latencyUs)
       break;
     advice.push_back(fmt::format(
         "A quarter fewer output channels in {} ({:.2f} ms, {:.0f} % of the "
