@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what is needed, builds edgecc, compiles the project's own denoiser and cleans a noisy
 # photograph with it: demo-output/denoised.png, with the time of each layer on the terminal. Then
-# does the same with 8-bit integers: demo-output/int8/denoised.png and demo-output/report.html.
+# does the same with 8-bit integers: demo-output/int8/denoised.png and demo-output/report.html; and
+# compiles it for two simulated chips: demo-output/hailo8/denoised.png and demo-output/myriadx.html.
 set -eu
 cd "$(dirname "$0")"
 scripts/setup.sh
@@ -24,8 +25,14 @@ build/driver/edgecc $model --calibrate demo-output/calibration --quantize int8 \
   --report demo-output/report.html -o demo-output/denoiser-int8.blob
 clean_picture demo-output/denoiser-int8.blob demo-output/int8
 
+echo "== simulated chips"
+build/driver/edgecc $model --target myriadx --report demo-output/myriadx.html -o demo-output/denoiser-myriadx.blob
+build/driver/edgecc $model --target hailo8 --calibrate demo-output/calibration -o demo-output/denoiser-hailo8.blob
+build/driver/edgecc run demo-output/denoiser-hailo8.blob --input noisy=examples/demo/noisy.png \
+  --scale 0.00392156862745098 --output-dir demo-output/hailo8 --images
+
 echo
-echo "signal to noise (dB) of the noisy picture, of what floats make of it, and of what integers do:"
+echo "signal to noise (dB) of the noisy picture, of what floats make of it, integers, and the Hailo-8:"
 /usr/bin/python3 examples/demo/psnr.py examples/demo/clean.png examples/demo/noisy.png \
-  demo-output/denoised.png demo-output/int8/denoised.png
+  demo-output/denoised.png demo-output/int8/denoised.png demo-output/hailo8/denoised.png
 ls -l demo-output/denoiser.blob demo-output/denoiser-int8.blob
