@@ -269,7 +269,8 @@ Cost costOf(const DeviceT &device, const EngineT &engine, const InstructionT &in
   if (engine.bandwidth_gb_s > 0) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < machine.memories.size(); ++i)
-      bytes += cost.bytes(i);
+      if (machine.memories[i]->slices <= 1)
+        bytes += cost.bytes(i);
     cost.computeUs = std::max(cost.computeUs,
                               static_cast<double>(bytes) /
                                   (engine.bandwidth_gb_s * 1e3 * std::max(instruction.units, 1u)));
