@@ -36,8 +36,7 @@ double latencyUs(const emulator::ProgramT &program, const std::vector<Cost> &cos
 
 struct Demand {
   std::string name;
-  double us = 0;         // of one frame, as part of the whole resource
-  bool isShared = false; // streams wait for one another there
+  double us = 0; // of one frame, as part of the whole resource
 };
 
 } // namespace
@@ -50,14 +49,9 @@ void estimate(emulator::ProgramT &program) {
     memoryOf.push_back(buffer->memory);
   std::vector<Demand> engines, memories;
   for (const auto &engine : machine.engines)
-    engines.push_back({engine->name, 0, false});
+    engines.push_back({engine->name, 0});
   for (const auto &memory : machine.memories)
-    memories.push_back({memory->name + " bandwidth", 0, true});
-  std::vector<uint32_t> unitsOfStream(engines.size(), 0);
-  for (const auto &queue : scheduled.queues)
-    unitsOfStream[queue->engine] += queue->units;
-  for (size_t e = 0; e < engines.size(); ++e)
-    engines[e].isShared = unitsOfStream[e] * scheduled.streams > machine.engines[e]->count;
+    memories.push_back({memory->name + " bandwidth", 0});
 
   std::vector<Cost> costs;
   for (auto &instruction : scheduled.instructions) {
@@ -75,8 +69,8 @@ void estimate(emulator::ProgramT &program) {
   double latency = latencyUs(program, costs, 1), period = latency;
 
   // Streams side by side. While another one uses a memory, which it does for a part u of the time,
-  // a frame goes on as with half the bandwidth; on a shared engine it waits. u depends on what it
-  // makes of the latency.
+  // a frame goes on as with half the bandwidth; u depends on what it makes of the latency. Engines
+  // that streams share they use in turn.
   if (scheduled.streams > 1) {
     double others = scheduled.streams - 1.0, slowed = latencyUs(program, costs, 0.5);
     double busiestMemory = 0;
@@ -84,9 +78,6 @@ void estimate(emulator::ProgramT &program) {
       busiestMemory = std::max(busiestMemory, memory.us);
     for (int i = 0; i < 20; ++i) {
       double next = latency + others * std::min(1.0, busiestMemory / period) * (slowed - latency);
-      for (const Demand &engine : engines)
-        if (engine.isShared)
-          next += others * std::min(1.0, engine.us / period) * engine.us;
       period = (period + next) / 2;
     }
     period /= scheduled.streams;
