@@ -156,9 +156,12 @@ private:
         regions_[part->cluster].push_back(
             {part->weight_address, part->weight_bytes, "the weights of " + where});
     }
-    if (controllers > machine_.max_parts)
-      return bad(fmt::format("{} is split into {} parts, and the machine allows {}", where,
-                             controllers, machine_.max_parts),
+    uint64_t most = 1; // controllers of a part
+    for (const auto &work : machine_.work)
+      most = std::max<uint64_t>(most, work->controllers);
+    if (controllers > most * machine_.max_parts)
+      return bad(fmt::format("{} has {} controllers, and the machine allows {} parts of {}", where,
+                             controllers, machine_.max_parts, most),
                  layer);
     return {};
   }

@@ -84,7 +84,7 @@ std::optional<uint32_t> subClustersFor(const NodeCost &cost,
   if (left <= 0 || cost.shared > left * most)
     return std::nullopt;
   uint32_t least = std::max(cost.least, cost.wanted);
-  if (least > most)
+  if (least > most || cost.least > machine.max_parts)
     return std::nullopt;
   return std::max(least, static_cast<uint32_t>(std::ceil(cost.shared / left)));
 }
@@ -265,6 +265,12 @@ private:
         heaviest = i;
     }
     const GraphNode &node = graph_.nodes[heaviest];
+    if (costs_[heaviest].least > machine_.max_parts)
+      return error(
+          fmt::format("{} bytes of weights take {} clusters, and a layer may be split into "
+                      "{} parts",
+                      node.weightBytes, costs_[heaviest].least, machine_.max_parts),
+          node.name);
     std::string where = segment_.end - segment_.begin == 1 ? node.name : std::string();
     if (sums.controllers > limits_.allControllers())
       return error(fmt::format("{} controllers are needed, and {} are there", sums.controllers,
