@@ -56,6 +56,14 @@ private:
 
   // Buffers inside a stream's share; and what all streams have of the shared memories.
   Result<void> capacities() {
+    if (int sliced = slicedMemory(machine_); sliced >= 0) {
+      const MemoryT &memory = *machine_.memories[static_cast<size_t>(sliced)];
+      if (uint64_t{scheduled_.slices} * scheduled_.streams > memory.slices)
+        return fault(FaultKind::OverfullMemory,
+                     fmt::format("{} streams of {} slices need more than the {} of {}",
+                                 scheduled_.streams, scheduled_.slices, memory.slices,
+                                 memory.name));
+    }
     std::vector<uint64_t> fixed(machine_.memories.size(), 0), scratch(machine_.memories.size(), 0);
     for (size_t i = 0; i < scheduled_.buffers.size(); ++i) {
       const BufferT &buffer = *scheduled_.buffers[i];

@@ -237,6 +237,11 @@ TEST_F(ScheduledFaults, BufferBeyondTheStreamsShare) {
   expectFault(FaultKind::OverfullMemory, "ends at byte 288 of near, of which a stream has 256");
 }
 
+TEST_F(ScheduledFaults, StreamsWithMoreSlicesThanThereAre) {
+  scheduled().streams = 2; // of 4 slices each
+  expectFault(FaultKind::OverfullMemory, "2 streams of 4 slices need more than the 4 of near");
+}
+
 TEST_F(ScheduledFaults, StreamsThatDoNotFitTheSharedMemory) {
   scheduled().streams = 4;
   scheduled().slices = 1;
