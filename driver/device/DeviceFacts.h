@@ -21,8 +21,8 @@ uint64_t bytesOf(const emulator::ProgramT &program, const emulator::RunReport &r
                  bool offChip);
 
 // Bytes that a layer occupies on the chip, over all streams: the buffers of one of its instructions
-// with the slices that its vector units lock, or its weights and the ring that it writes. One number
-// for each of the program's layers.
+// with the slices that its vector units lock, or its weights and the ring that it writes. One
+// number for each of the program's layers.
 std::vector<uint64_t> heldBytes(const emulator::ProgramT &program);
 
 // Highest occupied bytes on the chip, over all streams.
