@@ -133,6 +133,8 @@ SweepResult compileOne(const CompileOptions &base, const SweepPoint &point, size
 
 Expected<std::vector<SweepResult>> sweep(const SweepOptions &o) {
   EDGECC_TRY(points, pointsOf(o.axes));
+  for (const SweepPoint &point : points)
+    EDGECC_CHECK(apply(o.base, point)); // values that no compile could take
   EDGECC_TRY(context, contextOf(o));
   std::map<std::string, SweepResult> known;
   if (!o.results.empty()) {
