@@ -111,8 +111,8 @@ void expectSame(const Module &module, std::span<const Tensor> inputs,
   auto report = emulator::measure(code->program);
   ASSERT_TRUE(report) << report.error().message;
   ratios.push_back(report->latencyUs / (1e3 * code->program.estimate->latency_ms));
-  EXPECT_GT(ratios.back(), 1 / 1.5) << text;
-  EXPECT_LT(ratios.back(), 1.5) << text;
+  EXPECT_GT(ratios.back(), 0.9) << text;
+  EXPECT_LT(ratios.back(), 2.5) << text; // loads, stores and vector units at once, each held up
 }
 
 // Emulated over estimated latencies. On machines with next to no bandwidth, transfers that hold one
