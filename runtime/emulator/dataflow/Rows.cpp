@@ -8,8 +8,8 @@ namespace edgecc::emulator {
 
 namespace {
 
-// Images are [N, C, spatial...], everything else [..., C].
-size_t channelAxis(size_t rank) { return rank >= 4 ? 1 : rank - 1; }
+// Images are [N, C, H, W], what has fewer axes [..., C]; others are taken as they are packed.
+size_t channelAxis(size_t rank) { return rank == 4 ? 1 : rank - 1; }
 
 } // namespace
 
@@ -24,7 +24,7 @@ RowShape rowShapeOf(const StreamT &stream, const DataflowMachineT &machine) {
   uint64_t alignment = machine.row_alignment;
   shape.slotBytes = (shape.rowBytes + alignment - 1) / alignment * alignment;
   shape.linkBytes = shape.rowBytes;
-  if (!stream.dims.empty()) {
+  if (!stream.dims.empty() && stream.dims.size() <= 4) {
     size_t axis = channelAxis(stream.dims.size());
     if (static_cast<int>(axis) != stream.row_axis) {
       auto channels = static_cast<uint64_t>(stream.dims[axis]);
