@@ -50,6 +50,12 @@ Expected<void> checkOutput(const CompileOptions &o) {
     if (!report.empty() && std::filesystem::is_directory(report, status))
       return error("the report is a folder", report.string(), "name a file in it");
   }
+  const std::filesystem::path *outputs[] = {&o.output, &o.compress.reportHtml,
+                                            &o.compress.reportJson, &o.trace};
+  for (const auto *a : outputs)
+    for (const auto *b : outputs)
+      if (a != b && !a->empty() && *a == *b)
+        return error("two outputs have one name", a->string());
   if ((o.emit == Emit::Object || o.emit == Emit::Library) && o.output.extension() == ".h")
     return error("the C header would replace the output", o.output.string(),
                  "end the output's name in .o or .a");
@@ -259,8 +265,8 @@ Expected<void> suitDevice(CompressOptions &compress, const Target &target, const
   if (!target.device)
     return {};
   CompressionRecipe &recipe = compress.recipe;
-  if (target.device->scheduled) {
-    recipe.machine = Machine::Scheduled;
+  if (!computesInIntegers(*target.device)) {
+    recipe.machine = Machine::HalfDevice;
     if (recipe.quantize == "fp16")
       recipe.quantize.clear(); // as it is
     if (!recipe.quantize.empty())
@@ -269,8 +275,12 @@ Expected<void> suitDevice(CompressOptions &compress, const Target &target, const
                    "--quantize", "leave it out");
     return {};
   }
-  recipe.machine = Machine::Dataflow;
-  recipe.onlyIfFaster = false; // nothing else is resident
+  recipe.machine = Machine::IntegerDevice;
+  recipe.onlyIfFaster = false; // its engines have nothing else
+  if (!recipe.quantize.empty() && recipe.quantize != "int8" && recipe.quantize != "int16" &&
+      recipe.quantize != "int4" && recipe.quantize != "auto")
+    return error(fmt::format("{} computes in integers", target.device->name), "--quantize",
+                 "int8 (the default), int16, int4 or auto");
   if (recipe.quantize.empty() && !isQuantized(module))
     recipe.quantize = "int8";
   bool hasData = !compress.calibrate.empty() || compress.data || !recipe.loadCalibration.empty();

@@ -82,6 +82,8 @@ void addQuantization(PassList &passes, const Registry &registry, const Compressi
       .set("weights", widths->weights)
       .set("activations", widths->activations)
       .set("weight-axis", recipe.perTensorWeights ? "tensor" : "channel")
+      // What leaves such a device goes over a link, which is often what limits it.
+      .set("boundary", recipe.machine == Machine::IntegerDevice ? "rounded" : "float")
       .set("only-if-faster", isForSpeed && recipe.onlyIfFaster ? "true" : "false");
   std::string_view rounding = recipe.rounding; // rounding to nearest is good enough for 8 bits
   if (rounding.empty() && widths->weights == "i4" && recipe.hasSamples)
@@ -134,6 +136,8 @@ Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe
 
   // --- what convolution engines have no other way to run ---
   if (recipe.machine != Machine::Cpu) {
+    if (recipe.machine == Machine::IntegerDevice)
+      add("widen-half"); // so that it can be quantised
     add("transposed-conv-to-pixel-shuffle");
     add("transposed-conv-to-convolution"); // what the other one could not take
     add("fully-connected-to-convolution");
@@ -148,7 +152,7 @@ Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe
   if (recipe.machine == Machine::Cpu)
     add("widen-half");        // no CPU target has fast f16 arithmetic yet
   add("decompose-recurrent"); // LSTM, GRU and RNN
-  if (recipe.machine == Machine::Scheduled)
+  if (recipe.machine == Machine::HalfDevice)
     add("drop-quantization"); // these compute in f16 alone
   else
     add("lower-quantized"); // integer arithmetic
@@ -156,7 +160,7 @@ Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe
   // as 4 bits.
   add("fold{dequantize=true,max-growth=8}");
   add("simplify");
-  if (recipe.machine == Machine::Scheduled) {
+  if (recipe.machine == Machine::HalfDevice) {
     add("narrow-floats{to=f16}");
     add("fold"); // casts of constants
   }

@@ -5,8 +5,8 @@
 
 namespace edgecc {
 
-// What a pipeline ends in: native code, or a program for one of the two kinds of device.
-enum class Machine : uint8_t { Cpu, Scheduled, Dataflow };
+// What a pipeline ends in: native code, or a program for a device that computes in f16 or integers.
+enum class Machine : uint8_t { Cpu, HalfDevice, IntegerDevice };
 
 // What the compression passes are asked to do; nothing by default.
 struct CompressionRecipe {

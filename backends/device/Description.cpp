@@ -51,17 +51,19 @@ Expected<emulator::DeviceT> parse(const std::string &text, const std::string &wh
 
 Expected<nlohmann::json> readJson(const std::string &nameOrPath, int depth) {
   EDGECC_TRY(text, readText(nameOrPath));
+  EDGECC_CHECK(parse(text, nameOrPath)); // says in which line a mistake is
   auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false,
                                     /*ignore_comments=*/true);
-  if (json.is_discarded() || !json.is_object()) {
-    EDGECC_CHECK(parse(text, nameOrPath)); // says where the mistake is
+  if (json.is_discarded() || !json.is_object())
     return error("the device description is not a JSON object", nameOrPath);
-  }
   if (!json.contains("base"))
     return json;
   if (depth >= kMaxBases || !json["base"].is_string())
     return error("the device description has no name, or a circle, as its base", nameOrPath);
-  EDGECC_TRY(base, readJson(json["base"].get<std::string>(), depth + 1));
+  std::filesystem::path named = json["base"].get<std::string>();
+  if (named.extension() == ".json" && named.is_relative()) // beside the file that names it
+    named = std::filesystem::path(nameOrPath).parent_path() / named;
+  EDGECC_TRY(base, readJson(named.string(), depth + 1));
   base.merge_patch(json);
   return base;
 }

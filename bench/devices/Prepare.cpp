@@ -1,6 +1,7 @@
 #include "bench/devices/Prepare.h"
 
 #include "backends/reference/ReferenceExecutor.h"
+#include "driver/device/DeviceArtifact.h"
 #include "passes/PassManager.h"
 #include "passes/Pipeline.h"
 #include "passes/compress/Compression.h"
@@ -12,8 +13,9 @@ Expected<std::unique_ptr<Module>> lowerFor(const emulator::DeviceT &device,
   Registry registry;
   registerBuiltinPasses(registry);
   CompressionRecipe recipe;
-  recipe.machine = device.scheduled ? Machine::Scheduled : Machine::Dataflow;
-  if (device.dataflow) {
+  bool isInteger = driver::computesInIntegers(device);
+  recipe.machine = isInteger ? Machine::IntegerDevice : Machine::HalfDevice;
+  if (isInteger) {
     recipe.quantize = "int8";
     recipe.onlyIfFaster = false;
     recipe.assumeRanges = true;

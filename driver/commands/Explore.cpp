@@ -70,6 +70,11 @@ Expected<void> explore(Arguments &o) {
     EDGECC_TRY(axis, parseSweepAxis(text));
     o.sweep.axes.push_back(std::move(axis));
   }
+  // A device may quantise unasked; then these options are for that.
+  CompressOptions compress = o.sweep.base.compress;
+  if (compress.recipe.quantize.empty() && quantizesForTarget(o.sweep.base.target))
+    compress.recipe.quantize = "int8";
+  EDGECC_CHECK(checkCompressArguments(compress, ""));
   EDGECC_TRY(results, sweep(o.sweep));
   printTable(results);
   if (o.page.empty())
@@ -88,6 +93,15 @@ int exploreCommand(int argc, char **argv) {
   declare(app, arguments);
   if (auto exit = parseArguments(app, argc, argv))
     return *exit;
+  // All options but those that vary or only say where results go.
+  for (int i = 1; i < argc; ++i) {
+    std::string_view argument = argv[i];
+    if (argument == "--sweep" || argument == "-o" || argument == "--output" ||
+        argument == "--html" || argument == "--jobs")
+      ++i;
+    else if (argument != "-q" && argument != "--quiet")
+      arguments.sweep.context += std::string(argument) + " ";
+  }
   auto done = explore(arguments);
   return done ? kSuccess : report(done.error());
 }

@@ -259,12 +259,24 @@ Expected<int> runBlob(const RunOptions &o, nlohmann::json &json) {
   return code;
 }
 
+bool holdsNan(const Tensor &tensor) {
+  for (int64_t i = 0; isFloat(tensor.dtype()) && i < tensor.elements(); ++i)
+    if (double value = tensor.asDouble(i); value != value)
+      return true;
+  return false;
+}
+
 // The emulator computes what the chip would, and says what that cost.
 Expected<int> runDevice(const RunOptions &o, nlohmann::json &json) {
   EDGECC_TRY(model, DeviceModel::load(o.model));
   EDGECC_CHECK(setInputs(*model, o));
   EDGECC_CHECK(model->run());
   EDGECC_TRY(code, showResults(*model, o, json));
+  for (unsigned i = 0; i < model->outputs().size(); ++i)
+    if (holdsNan(model->output(i)))
+      fmt::print(stderr,
+                 "edgecc: warning: output '{}' holds NaN: a value may have left the range of f16\n",
+                 model->outputs()[i].name);
   const emulator::ProgramT &program = model->blob().program();
   auto measured = emulator::measure(program);
   if (!measured)

@@ -6,8 +6,10 @@
 #include "driver/device/share/Divide.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 #include <set>
+#include <unistd.h>
 
 namespace edgecc::driver {
 
@@ -60,9 +62,12 @@ Expected<std::vector<Model>> modelsOf(const Arguments &o) {
     if (equals != std::string::npos) {
       char *end = nullptr;
       model.wanted = std::strtod(text.c_str() + equals + 1, &end);
-      if (*end != '\0' || !(model.wanted > 0))
+      if (*end != '\0' || !(model.wanted > 0) || !std::isfinite(model.wanted))
         return error("'" + text.substr(equals + 1) + "' is no frame rate", text);
     }
+    std::error_code status;
+    if (!std::filesystem::is_regular_file(model.path, status))
+      return error("there is no such model", model.path.string());
     std::string name = std::filesystem::path(shortName(model.path)).stem().string();
     while (!names.insert(name).second)
       name += "_";
@@ -110,6 +115,11 @@ void printDivision(const char *title, const std::vector<Model> &models,
 }
 
 Expected<void> share(const Arguments &o) {
+  // A device may quantise unasked; then these options are for that.
+  CompressOptions compress = o.base.compress;
+  if (compress.recipe.quantize.empty() && quantizesForTarget(o.target))
+    compress.recipe.quantize = "int8";
+  EDGECC_CHECK(checkCompressArguments(compress, ""));
   EDGECC_TRY(models, modelsOf(o));
   EDGECC_TRY(device, device::loadDevice(o.target));
   unsigned total = divisibleUnits(device), count = static_cast<unsigned>(models.size());
@@ -124,7 +134,8 @@ Expected<void> share(const Arguments &o) {
   std::vector<std::vector<Outcome>> outcomes(count);
   std::vector<std::vector<double>> values(count);
   Progress progress(true);
-  std::filesystem::path scratch = o.folder / "part.blob";
+  std::filesystem::path scratch =
+      std::filesystem::temp_directory_path() / fmt::format("edgecc-share-{}.blob", getpid());
   for (unsigned m = 0; m < count; ++m)
     for (unsigned units = 1; units + count - 1 <= total; ++units) {
       progress.advance("compiling for parts", m * (total - count + 1) + units,

@@ -70,11 +70,15 @@ bool isDeviceTarget(const std::string &target) {
                              [&](const auto &name) { return name == target; });
 }
 
+bool computesInIntegers(const emulator::DeviceT &device) {
+  return device.dataflow || device.scheduled->native_type == "i8";
+}
+
 bool quantizesForTarget(const std::string &target) {
   if (!isDeviceTarget(target))
     return false;
   auto device = device::loadDevice(target); // what is wrong with it is told when it is used
-  return device && device->dataflow;
+  return device && computesInIntegers(*device);
 }
 
 Expected<void> emitDevice(const Module &module, const CompileOptions &o,
@@ -93,6 +97,15 @@ Expected<void> emitDevice(const Module &module, const CompileOptions &o,
       summary.notes.push_back({"device", node, "runs on the host: " + part.reasons[i]});
     }
   }
+  bool runsOnDevice = code.program.scheduled
+                          ? std::ranges::any_of(code.program.scheduled->instructions,
+                                                [](const auto &instruction) {
+                                                  return !instruction->kernel.AsHostCall();
+                                                })
+                          : !code.program.dataflow->contexts.empty();
+  if (!runsOnDevice)
+    summary.warnings.push_back("nothing of the model runs on " + device.name +
+                               ": all its ops are left to the host");
   bool showsTimeline = o.compress.wantsReport() || !o.trace.empty();
   auto measured = emulator::measure(code.program, showsTimeline);
   if (!measured)
@@ -101,6 +114,9 @@ Expected<void> emitDevice(const Module &module, const CompileOptions &o,
 
   EDGECC_TRY(contents, describePorts(module));
   std::vector<std::byte> program = emulator::writeProgram(code.program);
+  if (auto checked = emulator::readProgram(program, code.weights.size()); !checked)
+    return error("the program cannot be run: " + checked.error().message, device.name,
+                 "inputs and outputs of types that devices do not have need a cast in the model");
   blob::DeviceContents &out = contents.device.emplace();
   out.device = device.name;
   out.program = viewOf(program);

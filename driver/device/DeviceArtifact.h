@@ -12,8 +12,14 @@ bool isDeviceTarget(const std::string &target);
 // Whether the target is a device that computes with integers alone.
 bool quantizesForTarget(const std::string &target);
 
+// Whether its engines want integers rather than f16.
+bool computesInIntegers(const emulator::DeviceT &device);
+
 // Fails where an option is about the other kind of machine.
 Expected<void> checkDeviceOptions(const CompileOptions &o, const emulator::DeviceT &device);
+
+// Whether its engines want integers rather than f16.
+bool computesInIntegers(const emulator::DeviceT &device);
 
 // Maps the module's first function, compiles what is left to the host, lets the emulator measure
 // the program, judges the budget, and writes the blob.

@@ -170,7 +170,9 @@ void registerCompressPasses(Registry &registry) {
          "minmax, moving-average, percentile, mse or entropy: ranges of activations; empty: what "
          "they were calibrated for"},
         {"symmetric", false, "activations have no zero points other than the middle"},
-        {"boundary", std::string("float"), "inputs and outputs of the model: float or quantized"},
+        {"boundary", std::string("float"),
+         "inputs and outputs of the model: float, quantized, or rounded: floats with values that "
+         "integers stand for"},
         {"only-if-faster", true,
          "layers stay in floating point where the target's cost model expects no gain"}}});
 

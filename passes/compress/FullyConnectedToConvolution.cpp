@@ -1,5 +1,5 @@
-// Gemm and MatMul with constant weights = a convolution of kernel 1 on an image of one pixel, or,
-// for MatMul on [N, T, K], of T pixels in a row:
+// Gemm, and MatMul of a matrix, with constant weights = a convolution of kernel 1 on images of one
+// pixel:
 //
 //   y[n, m] = alpha sum_k a[n, k] b[k, m] + beta c[m]  =  conv(a as [N, K, 1, 1], w)  with
 //   w[m, k, 0, 0] = alpha b[k, m]  and the bias beta c.

@@ -43,7 +43,10 @@ constexpr std::array<Choice<DType>, 6> kActivations{{{"u8", DType::U8},
                                                      {"f32", DType::F32},
                                                      {"dynamic", DType::U8}}};
 constexpr std::array<Choice<bool>, 2> kWeightAxes{{{"channel", false}, {"tensor", true}}};
-constexpr std::array<Choice<bool>, 2> kBoundaries{{{"float", false}, {"quantized", true}}};
+enum class Boundary { Float, Rounded, Integers };
+constexpr std::array<Choice<Boundary>, 3> kBoundaries{{{"float", Boundary::Float},
+                                                       {"rounded", Boundary::Rounded},
+                                                       {"quantized", Boundary::Integers}}};
 constexpr std::array<Choice<std::optional<WeightRange>>, 3> kWeightRanges{
     {{"", std::nullopt}, {"max", WeightRange::Max}, {"mse", WeightRange::Mse}}};
 
@@ -61,7 +64,8 @@ Expected<QuantizeSettings> settingsOf(const PassContext &context) {
   EDGECC_TRY(weightRange, choose(context, "weight-range", kWeightRanges));
   out.precision = {weights, activations};
   out.dynamic = context.options.text("activations") == "dynamic";
-  out.activations = {method, context.options.flag("symmetric"), boundary};
+  out.activations = {method, context.options.flag("symmetric"), boundary != Boundary::Float,
+                     boundary == Boundary::Integers};
   out.perTensorWeights = perTensor;
   out.weightRange = weightRange;
   out.block = context.options.integer("block");

@@ -20,13 +20,13 @@ public:
       problem_ = fmt::format("{}: {}", field, rule);
   }
   void positive(double value, const std::string &field) {
-    require(std::isfinite(value) && value > 0, field, "must be positive");
+    require(value >= kLeast && value <= kMost, field, "must lie in [1e-9, 1e9]");
   }
   void notNegative(double value, const std::string &field) {
-    require(std::isfinite(value) && value >= 0, field, "must not be negative");
+    require(value >= 0 && value <= kMost, field, "must lie in [0, 1e9]");
   }
   void fraction(double value, const std::string &field) {
-    require(value > 0 && value <= 1, field, "must lie in (0, 1]");
+    require(value >= 1e-3 && value <= 1, field, "must lie in [0.001, 1]");
   }
   void count(uint64_t value, const std::string &field) {
     require(value >= 1 && value <= kMaxUnits, field, fmt::format("must lie in [1, {}]", kMaxUnits));
@@ -34,6 +34,9 @@ public:
   const std::string &problem() const { return problem_; }
 
 private:
+  // Sums of numbers in these bounds stay finite.
+  static constexpr double kLeast = 1e-9, kMost = 1e9;
+
   std::string problem_;
 };
 
@@ -115,6 +118,8 @@ void checkMachine(const ScheduledMachineT &machine, Checker &check) {
       checkEngine(*machine.engines[i], machine, at, check);
   }
   check.notNegative(machine.layer_us, "scheduled.layer_us");
+  check.require(machine.native_type == "f16" || machine.native_type == "i8",
+                "scheduled.native_type", "must be f16 or i8");
   check.require(machine.max_streams >= 1 && machine.max_streams <= kMaxStreams,
                 "scheduled.max_streams", fmt::format("must lie in [1, {}]", kMaxStreams));
   check.require(machine.default_streams >= 1 && machine.default_streams <= machine.max_streams,

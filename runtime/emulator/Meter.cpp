@@ -56,6 +56,8 @@ bool Meter::take(const DataflowProgram *program) {
 }
 
 bool Meter::kernel(Kernel type, const void *table) {
+  if (!table) // a type without its table would be unpacked through a null pointer
+    return type == Kernel::NONE;
   switch (type) {
   case Kernel::Contraction: {
     const auto *kernel = static_cast<const Contraction *>(table);

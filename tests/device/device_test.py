@@ -24,9 +24,11 @@ def computes_what_the_model_does(tool):
 
 
 def integers_equal_native_code(tool):
+    # The same quantised network on both: what the device target makes of the model, as ONNX.
     tool.compile("hailo8")
-    tool.run("model.onnx", "-o", "native.blob", "--quantize", "int8", "--quantize-all",
+    tool.run("model.onnx", "-o", "quantized.onnx", "--target", "hailo8", "--emit", "onnx",
              "--calibrate", "samples.npy")
+    tool.run("quantized.onnx", "-o", "native.blob")
     device, native = scores(tool, "hailo8.blob"), scores(tool, "native.blob")
     assert np.array_equal(device, native), (device, native)
 
@@ -130,7 +132,8 @@ def ops_on_the_host_are_named(tool):
         # Conversions of the input may be there, too.
         assert tool.inspect(f"{target}.blob")["device"]["host_parts"] >= 1
         ops = {op["node"]: op["reason"] for op in tool.json("r.json")["host_ops"]}
-        assert ops["running sum"] and set(ops) <= {"running sum", "input or output"}, ops
+        others = [reason for node, reason in ops.items() if node != "running sum"]
+        assert ops["running sum"] and all(r.startswith("converted") for r in others), ops
         text = tool.compile(target, "--no-host", model="host.onnx", exit_code=2)
         assert "running sum" in text, text
     tool.compile("myriadx", model="host.onnx")

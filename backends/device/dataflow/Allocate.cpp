@@ -66,7 +66,8 @@ std::vector<NodeCost> costsOf(const Graph &graph, const emulator::DataflowMachin
     cost.shared = cost.needsSubClusters ? 2 * (one - two) : 0;
     cost.fixed = one - cost.shared;
     cost.least = static_cast<uint32_t>(std::clamp<uint64_t>(
-        (node.weightBytes + limits.memory - 1) / limits.memory, 1, UINT32_MAX));
+        (node.weightBytes + limits.memory - 1) / std::max<uint64_t>(limits.memory, 1), 1,
+        UINT32_MAX));
     if (auto wanted = options.subClusters.find(node.name); wanted != options.subClusters.end())
       cost.wanted = std::max(1u, wanted->second);
     costs.push_back(cost);

@@ -65,17 +65,16 @@ std::optional<std::pair<std::string, SweepResult>> fromJson(const std::string &l
   }
 }
 
+uint64_t hashOf(const MappedFile &file) {
+  return XXH3_64bits(file.bytes().data(), file.bytes().size());
+}
+
 // Whatever else the results depend on: the model's bytes and the options that do not vary.
 Expected<std::string> contextOf(const SweepOptions &o) {
   EDGECC_TRY(file, MappedFile::open(o.base.input));
-  const CompressionRecipe &recipe = o.base.compress.recipe;
-  std::string shapes;
-  for (const std::string &shape : o.base.shapes)
-    shapes += shape + " ";
-  return fmt::format("{:016x} {} {} {} {} {} {}",
-                     XXH3_64bits(file->bytes().data(), file->bytes().size()), o.base.target,
-                     recipe.quantize, recipe.prune, o.base.compress.calibrate, shapes,
-                     EDGECC_VERSION);
+  auto device = MappedFile::open(o.base.target); // a description of the user's, or a name
+  return fmt::format("{:016x} {:016x} {} {}", hashOf(*file), device ? hashOf(**device) : 0,
+                     o.context, EDGECC_VERSION);
 }
 
 std::string keyOf(const SweepPoint &point, const std::string &context) {

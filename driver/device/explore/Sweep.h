@@ -43,6 +43,7 @@ struct SweepOptions {
   CompileOptions base;
   std::vector<SweepAxis> axes;
   std::filesystem::path results; // one JSON object a line; points that are in it are not run again
+  std::string context;           // whatever else the results depend on: options in words
   unsigned jobs = 0;             // at a time; 0: all cores
 };
 

@@ -1,5 +1,7 @@
 #include "driver/device/explore/Sweep.h"
 
+#include "driver/device/DeviceArtifact.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -40,20 +42,24 @@ Expected<std::vector<std::string>> range(const std::string &text, const std::str
 
 Expected<unsigned> countOf(const std::string &text, const std::string &axis) {
   EDGECC_TRY(value, numberOf(text, axis));
-  if (value != std::floor(value) || value > 1e6)
+  if (value != std::floor(value) || value > 1e6 || value < 1)
     return error("'" + text + "' is not a whole number", "--sweep " + axis);
   return static_cast<unsigned>(value);
 }
 
 Expected<double> fractionOf(const std::string &text, const std::string &axis) {
   EDGECC_TRY(value, numberOf(text, axis));
-  if (value > 1)
-    return error("'" + text + "' is not a fraction", "--sweep " + axis);
+  bool isCap = axis.ends_with("-cap");
+  if (value > 1 || (isCap && value < 0.01))
+    return error("'" + text + "' is not a fraction" + (isCap ? " from 0.01" : ""),
+                 "--sweep " + axis);
   return value;
 }
 
 Expected<void> applyOne(CompileOptions &o, const std::string &axis, const std::string &value) {
   if (axis == "target") {
+    if (!isDeviceTarget(value))
+      return error("'" + value + "' is not a device", "--sweep target");
     o.target = value;
   } else if (axis == "shaves" || axis == "streams" || axis == "batch") {
     EDGECC_TRY(count, countOf(value, axis));
@@ -66,6 +72,10 @@ Expected<void> applyOne(CompileOptions &o, const std::string &axis, const std::s
      : axis == "control-cap" ? o.device.controlCap
                              : o.device.memoryCap) = fraction;
   } else if (axis == "quantize") {
+    constexpr const char *kWidths[] = {"none", "int8", "int16", "int4", "auto", "fp16"};
+    if (std::ranges::find(kWidths, value) == std::end(kWidths))
+      return error("'" + value + "' is no width of devices", "--sweep quantize",
+                   fmt::format("one of {}", fmt::join(kWidths, ", ")));
     o.compress.recipe.quantize = value == "none" ? "" : value;
   } else if (axis == "prune") {
     EDGECC_TRY(fraction, fractionOf(value, axis));

@@ -36,6 +36,7 @@ emulator::DeviceT partOf(const emulator::DeviceT &device, unsigned units, unsign
   for (auto &memory : machine.memories) {
     if (memory->slices <= 1) {
       memory->bandwidth_gb_s /= models;
+      memory->bytes = std::max<uint64_t>(memory->bytes / models, memory->alignment);
       continue;
     }
     unsigned usable = memory->slices - memory->reserved_slices;
@@ -44,9 +45,17 @@ emulator::DeviceT partOf(const emulator::DeviceT &device, unsigned units, unsign
     memory->slices = slices;
     memory->reserved_slices = 0;
   }
-  for (auto &engine : machine.engines)
-    engine->count =
-        engine->kind == emulator::EngineKind::Vector ? units : std::max(1u, engine->count / models);
+  for (auto &engine : machine.engines) {
+    if (engine->kind == emulator::EngineKind::Vector) {
+      engine->count = units;
+      continue;
+    }
+    // Fewer engines than models are taken in turn: each then has one at a part of its speed.
+    double own = static_cast<double>(engine->count) / models;
+    engine->count = std::max(1u, static_cast<unsigned>(own));
+    engine->clock_mhz *= own / engine->count;
+    engine->units_per_stream = 0;
+  }
   machine.default_streams = machine.max_streams = 1;
   machine.default_units = units;
   machine.max_units_times_streams = units;

@@ -11,6 +11,7 @@ struct ActivationSettings {
   std::optional<RangeMethod> method; // none: that of the calibration
   bool symmetric = false;
   bool quantizedBoundary = false; // results of the function are quantised too
+  bool integerPorts = false;      // and its inputs and outputs are then integers
 };
 
 // Fails if the calibration lacks a value. Returns how many values were quantised.

@@ -130,7 +130,7 @@ Expected<void> quantizeFunction(Module &module, const QuantizeSettings &settings
     quantizeDynamically(module, dynamic, scalesFor({DType::I8, DType::U8}, settings));
     statistics.add("layers quantised at run time", static_cast<int64_t>(dynamic.size()));
   }
-  if (settings.activations.quantizedBoundary && isStatic)
+  if (settings.activations.integerPorts && isStatic)
     makeBoundaryInteger(module, function, notes);
   return {};
 }

@@ -36,7 +36,9 @@ blob::TensorContents portOf(const Port &port, const Type &type) {
 Bytes blobOf(const Module &module, const std::string &deviceName) {
   auto device = device::loadDevice(deviceName);
   EXPECT_TRUE(device);
-  auto code = device::mapFunction(module.main(), *device, {});
+  device::MapOptions options;
+  options.allowHost = false; // native code is not what this is about
+  auto code = device::mapFunction(module.main(), *device, options);
   EXPECT_TRUE(code) << (code ? "" : str(code.error()));
   EXPECT_TRUE(code->hostParts.empty());
   blob::BlobContents contents;
