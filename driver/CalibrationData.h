@@ -5,7 +5,6 @@
 #include "ir/DataSource.h"
 #include "ir/Module.h"
 
-
 namespace edgecc::driver {
 
 enum class Subset : uint8_t { All, Even, Odd };

@@ -87,8 +87,8 @@ private:
     for (size_t i = 0; i < count_; ++i)
       period = std::max(period, costs_[i].fixed + costs_[i].shared / std::max(1u, subClusters[i]));
     SegmentLink link = linkOf(graph_, {0, count_});
-    double linkUs = static_cast<double>(std::max(link.inBytes, link.outBytes)) /
-                    (machine_.link->gb_s * 1e3);
+    double linkUs =
+        static_cast<double>(std::max(link.inBytes, link.outBytes)) / (machine_.link->gb_s * 1e3);
     double periodUs = std::max(period / machine_.clock_mhz, linkUs);
     RowSchedule schedule = scheduleRows(graph_, {0, count_}, machine_, subClusters, periodUs);
     startInPeriods_.resize(count_);

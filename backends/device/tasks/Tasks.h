@@ -13,8 +13,8 @@ struct Task {
   std::vector<std::unique_ptr<emulator::StageT>> stages;
   // Operands of kernel and stages; results of Param are constants.
   std::vector<const Value *> inputs;
-  // The shape under which the kernel or stage sees each input: as many elements in the same order. A
-  // stage's operand broadcasts to the output from it, aligned at the last axis.
+  // The shape under which the kernel or stage sees each input: as many elements in the same order.
+  // A stage's operand broadcasts to the output from it, aligned at the last axis.
   std::vector<Dims> inputDims;
   std::vector<const Value *> outputs; // one; several for host parts
   std::vector<const Op *> ops;        // that it computes, in order

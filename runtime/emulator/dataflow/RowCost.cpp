@@ -3,9 +3,9 @@
 // cycles = overhead + max(units / rate, stage units / rate of their class),
 // rate = sub-clusters x macs_per_cycle x fraction(class) x fraction(precision).
 // Layer cycles = MACs / (sub-clusters x 64 x efficiency) is the published rule of thumb for the
-// vendor's own allocations (published with its model zoo); the overhead stands for filling and draining the
-// line of multipliers with each row. Stages work on what leaves the accumulators while the next
-// elements are summed: the slower of both counts.
+// vendor's own allocations (published with its model zoo); the overhead stands for filling and
+// draining the line of multipliers with each row. Stages work on what leaves the accumulators while
+// the next elements are summed: the slower of both counts.
 #include "runtime/emulator/Cost.h"
 
 #include <algorithm>

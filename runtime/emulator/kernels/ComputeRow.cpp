@@ -170,8 +170,7 @@ struct RowProblem {
       return move();
     if (outputRowAxis < 0)
       return compute(kernel, stages, inputs, output);
-    bool isSqueezed =
-        kernel.type == Kernel::Reduce && inputDims[0].size() != outputDims.size();
+    bool isSqueezed = kernel.type == Kernel::Reduce && inputDims[0].size() != outputDims.size();
     if (isSqueezed || !isRowwise(kernel, outputDims, outputRowAxis))
       return fromWhole();
     std::vector<Operand> parts = stageInputs();
