@@ -55,12 +55,10 @@ void registerBuiltinPasses(Registry &registry) {
   registerCompressPasses(registry);
 
   // lower/
-  registry.add(
-      {"widen-half",
-       "Computes f16 and bf16 values in f32 between a model's inputs and outputs; constant "
-       "weights of contractions stay narrow.",
-       widenHalf,
-       {}});
+  registry.add({"widen-half",
+                "Computes f16 and bf16 values in f32 between a model's inputs and outputs.",
+                widenHalf,
+                {{"keep-weights", true, "constant weights of contractions stay narrow"}}});
   registry.add({"drop-quantization",
                 "Turns pairs of QuantizeLinear and DequantizeLinear into clips, for machines that "
                 "compute in floating point alone.",

@@ -136,8 +136,10 @@ Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe
 
   // --- what convolution engines have no other way to run ---
   if (recipe.machine != Machine::Cpu) {
-    if (recipe.machine == Machine::IntegerDevice)
-      add("widen-half"); // so that it can be quantised
+    if (recipe.machine == Machine::IntegerDevice) { // so that all can be quantised
+      add("widen-half{keep-weights=false}");
+      add("fold{max-growth=2}"); // casts of weights
+    }
     add("transposed-conv-to-pixel-shuffle");
     add("transposed-conv-to-convolution"); // what the other one could not take
     add("fully-connected-to-convolution");

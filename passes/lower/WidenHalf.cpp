@@ -43,7 +43,8 @@ bool isKeptWeight(const Op &op, unsigned operand) {
 
 class Widener {
 public:
-  Widener(Module &module, Function &function) : module_(module), function_(function) {}
+  Widener(Module &module, Function &function, bool keepsWeights)
+      : module_(module), function_(function), keepsWeights_(keepsWeights) {}
 
   // Ops with regions keep their types, and so would everything that meets them: such functions are
   // left alone.
@@ -102,7 +103,8 @@ private:
     std::vector<Value *> operands;
     for (unsigned i = 0; i < op->numOperands(); ++i) {
       Value *operand = op->operand(i);
-      bool widens = operand && isHalf(operand->type.dtype) && !isKeptWeight(*op, i);
+      bool widens =
+          operand && isHalf(operand->type.dtype) && !(keepsWeights_ && isKeptWeight(*op, i));
       operands.push_back(widens ? widened(operand, op) : operand);
     }
     Attributes attributes = op->attributes();
@@ -133,6 +135,7 @@ private:
 
   Module &module_;
   Function &function_;
+  bool keepsWeights_;
   std::map<Value *, Value *> wide_;
   int64_t rewritten_ = 0;
 };
@@ -141,7 +144,7 @@ private:
 
 Expected<void> widenHalf(Module &module, PassContext &context) {
   for (const auto &function : module.functions()) {
-    Widener widener(module, *function);
+    Widener widener(module, *function, context.options.flag("keep-weights"));
     if (!widener.applies())
       continue;
     EDGECC_TRY(count, widener.run());

@@ -142,7 +142,7 @@ Expected<Tasks> makeTasks(const Function &function, const emulator::DeviceT &dev
     for (const auto &op : function.body.ops())
       if (partition.reasons().contains(op.get()))
         diagnostics.push_back({partition.reasons().at(op.get()), op->location,
-                               "--allow-host runs such ops on the host"});
+                               "without --no-host such ops run on the host"});
     return tl::unexpected(std::move(diagnostics));
   }
   Tasks tasks;

