@@ -27,6 +27,7 @@ protected:
     program_.device->scheduled = std::make_unique<ScheduledMachineT>();
     ScheduledMachineT &machine = *program_.device->scheduled;
     machine.max_streams = 4;
+    machine.native_type = "f16";
     addMemory("near", 1024, 8);
     machine.memories.back()->slices = 4;
     addMemory("far", 4096, 1);
