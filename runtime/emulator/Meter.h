@@ -5,10 +5,12 @@
 
 #include "runtime/emulator/program_generated.h"
 
+#include <type_traits>
+
 namespace edgecc::emulator {
 
 // Adds up the bytes of all that unpacking a program reaches, each time that it is reached; gives up
-// when there are more than `limit`.
+// when there are more than `limit`, or where numbers are not aligned.
 class Meter {
 public:
   explicit Meter(uint64_t limit) : left_(limit) {}
@@ -24,7 +26,13 @@ private:
   }
   bool take(const flatbuffers::String *text) { return !text || bytes(text->size()); }
   template <class T> bool take(const flatbuffers::Vector<T> *numbers) {
-    return !numbers || bytes(uint64_t{numbers->size()} * sizeof(T));
+    if (!numbers)
+      return true;
+    // The verifier checks where a vector's length lies, and not its elements.
+    if constexpr (std::is_arithmetic_v<T>)
+      if (reinterpret_cast<uintptr_t>(numbers->Data()) % alignof(T) != 0)
+        return false;
+    return bytes(uint64_t{numbers->size()} * sizeof(T));
   }
   template <class T> bool take(const flatbuffers::Vector<flatbuffers::Offset<T>> *tables) {
     if (!tables)

@@ -32,7 +32,8 @@ Result<std::unique_ptr<ProgramT>> readProgram(std::span<const std::byte> bytes,
   // Parts of a FlatBuffer may be referred to often, which would make a small file large in memory.
   Meter meter(bytes.size() * kUnpackedGrowth);
   if (!meter.take(packed))
-    return fault(FaultKind::BadProgram, "the program section refers to its parts more than once");
+    return fault(FaultKind::BadProgram,
+                 "the program section refers to parts more than once, or to none, or misaligned");
   std::unique_ptr<ProgramT> program(packed->UnPack());
   if (auto checked = checkProgram(*program, weightsBytes); !checked)
     return tl::unexpected(checked.error());
