@@ -2,6 +2,7 @@
 
 #include "driver/Console.h"
 #include "driver/device/DeviceJson.h"
+#include "runtime/blob/Hash.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,12 @@ Expected<InspectedDevice> openDevice(std::span<const std::byte> bytes, const blo
                                      const std::string &path, bool timeline) {
   const blob::DeviceProgram &device = *view.metadata().device();
   const blob::SectionEntry &section = view.section(device.program_section());
+  for (uint32_t i = 0; i < view.sectionCount(); ++i) {
+    const blob::SectionEntry &each = view.section(i);
+    if (blob::hashBytes(bytes.data() + each.offset, each.size) != each.hash)
+      return error(fmt::format("the file is damaged: the hash of section {} does not match", i),
+                   path);
+  }
   auto program = emulator::readProgram(bytes.subspan(section.offset, section.size),
                                        view.section(device.weights_section()).size);
   if (!program)

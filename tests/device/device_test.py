@@ -29,8 +29,10 @@ def integers_equal_native_code(tool):
     tool.run("model.onnx", "-o", "quantized.onnx", "--target", "hailo8", "--emit", "onnx",
              "--calibrate", "samples.npy")
     tool.run("quantized.onnx", "-o", "native.blob")
+    tool.run("quantized.onnx", "-o", "npu.blob", "--target", "smallnpu")
     device, native = scores(tool, "hailo8.blob"), scores(tool, "native.blob")
     assert np.array_equal(device, native), (device, native)
+    assert np.array_equal(scores(tool, "npu.blob"), native)
 
 
 def run_says_what_it_cost(tool):
@@ -100,6 +102,7 @@ def verify_finds_damage(tool):
         path.write_bytes(content)
         tool.run("verify", path.name, exit_code=1)
         tool.run("run", path.name, "--input", "input.npy", exit_code=2)
+        assert "damaged" in tool.run("inspect", path.name, exit_code=2)
 
 
 def same_bytes_every_time(tool):
