@@ -10,24 +10,23 @@
 
 namespace edgecc::driver {
 
-static DType dtypeOf(edgecc_type type) {
+DType dtypeOf(edgecc_type type) {
   auto dtype = dtypeFromName(edgecc_type_name(type));
   assert(dtype && "the runtime and the compiler share the names of element types");
   return *dtype;
 }
 
-// How pixels become an input, from what the blob says of it.
-static ImageOptions imageOptionsOf(const edgecc_preprocessing &p) {
+ImageOptions imageOptionsOf(std::string_view layout, std::string_view order, bool compiledIn,
+                            std::span<const float> mean, std::span<const float> scale) {
   ImageOptions options;
-  options.layout = std::strcmp(p.layout, "NHWC") == 0 ? ImageLayout::NHWC : ImageLayout::NCHW;
-  if (std::strcmp(p.channel_order, "BGR") == 0)
+  options.layout = layout == "NHWC" ? ImageLayout::NHWC : ImageLayout::NCHW;
+  if (order == "BGR")
     options.order = ChannelOrder::BGR;
-  if (std::strcmp(p.channel_order, "GRAY") == 0)
+  if (order == "GRAY")
     options.order = ChannelOrder::Gray;
-  // What is compiled in, the model does itself.
-  if (!p.compiled_in) {
-    options.mean.assign(p.mean, p.mean + p.mean_count);
-    options.scale.assign(p.scale, p.scale + p.scale_count);
+  if (!compiledIn) {
+    options.mean.assign(mean.begin(), mean.end());
+    options.scale.assign(scale.begin(), scale.end());
   }
   return options;
 }
@@ -38,7 +37,9 @@ static RuntimeModel::Port portOf(const edgecc_tensor_info &info) {
   port.type.dtype = dtypeOf(info.type);
   port.type.dims.assign(info.dims, info.dims + info.rank);
   port.type.boundedAxes = info.dynamic ? (1u << info.rank) - 1 : 0;
-  port.image = imageOptionsOf(info.preprocessing);
+  const edgecc_preprocessing &p = info.preprocessing;
+  port.image = imageOptionsOf(p.layout, p.channel_order, p.compiled_in, {p.mean, p.mean_count},
+                              {p.scale, p.scale_count});
   return port;
 }
 

@@ -13,6 +13,14 @@
 
 namespace edgecc::driver {
 
+// How pixels become an input, from what a blob says of it. What is compiled in, the model does
+// itself.
+ImageOptions imageOptionsOf(std::string_view layout, std::string_view order, bool compiledIn,
+                            std::span<const float> mean, std::span<const float> scale);
+
+// The element type that the runtime calls so.
+DType dtypeOf(edgecc_type type);
+
 // Not for use by several threads at once.
 class RunnableModel {
 public:

@@ -28,8 +28,8 @@ struct MapOptions {
   // Dataflow machines.
   unsigned batch = 1;
   double computeCap = 0, controlCap = 0, memoryCap = 0; // utilisation; 0: the device's
-  unsigned contexts = 0;                                // 0: as few as possible
-  std::map<std::string, unsigned> subClusters;          // of a layer, by name
+  unsigned contexts = 0;                       // 0: one if it fits, else what takes least time
+  std::map<std::string, unsigned> subClusters; // of a layer, by name
   // Both.
   bool allowHost = true; // ops that the device cannot run, on the host
 };

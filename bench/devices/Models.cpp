@@ -4,7 +4,7 @@
 #include "bench/devices/Prepare.h"
 #include "driver/Load.h"
 #include "frontend/io/TensorPb.h"
-#include "tests/unit/device/EmulatedModel.h"
+#include "tests/support/EmulatedModel.h"
 
 #include <algorithm>
 #include <chrono>

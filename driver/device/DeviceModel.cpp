@@ -6,39 +6,20 @@ namespace edgecc::driver {
 
 namespace {
 
-ImageOptions imageOptionsOf(const blob::Preprocessing *p) {
-  ImageOptions options;
-  if (!p)
-    return options;
-  std::string order(blob::textOf(p->channel_order()));
-  if (std::string_view(blob::textOf(p->layout())) == "NHWC")
-    options.layout = ImageLayout::NHWC;
-  if (order == "BGR")
-    options.order = ChannelOrder::BGR;
-  if (order == "GRAY")
-    options.order = ChannelOrder::Gray;
-  if (!p->compiled_in()) {
-    if (p->mean())
-      options.mean.assign(p->mean()->begin(), p->mean()->end());
-    if (p->scale())
-      options.scale.assign(p->scale()->begin(), p->scale()->end());
-  }
-  return options;
+std::span<const float> numbersOf(const flatbuffers::Vector<float> *values) {
+  return values ? std::span(values->data(), values->size()) : std::span<const float>();
 }
 
-std::optional<RunnableModel::Port> portOf(const blob::Tensor &tensor) {
-  std::string name = blob::EnumNameElementType(tensor.type());
-  for (char &c : name)
-    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  auto dtype = dtypeFromName(name);
-  if (!dtype)
-    return std::nullopt;
+// The reader has checked the type.
+RunnableModel::Port portOf(const blob::Tensor &tensor) {
   RunnableModel::Port port;
   port.name = tensor.name()->str();
-  port.type.dtype = *dtype;
+  port.type.dtype = dtypeOf(static_cast<edgecc_type>(tensor.type()));
   if (tensor.dims())
     port.type.dims.assign(tensor.dims()->begin(), tensor.dims()->end());
-  port.image = imageOptionsOf(tensor.preprocessing());
+  if (const blob::Preprocessing *p = tensor.preprocessing())
+    port.image = imageOptionsOf(blob::textOf(p->layout()), blob::textOf(p->channel_order()),
+                                p->compiled_in(), numbersOf(p->mean()), numbersOf(p->scale()));
   return port;
 }
 
@@ -64,17 +45,10 @@ Expected<std::unique_ptr<DeviceModel>> DeviceModel::load(const std::filesystem::
   model->path_ = path.string();
   model->blob_ = std::move(*blob);
   const blob::BlobView &view = model->blob_->view();
-  auto addPorts = [&](std::vector<Port> &ports, uint32_t count, auto tensorAt) {
-    for (uint32_t i = 0; i < count; ++i)
-      if (auto port = portOf(tensorAt(i)))
-        ports.push_back(std::move(*port));
-    return ports.size() == count;
-  };
-  if (!addPorts(model->inputs_, view.inputCount(),
-                [&](uint32_t i) -> auto & { return view.input(i); }) ||
-      !addPorts(model->outputs_, view.outputCount(),
-                [&](uint32_t i) -> auto & { return view.output(i); }))
-    return error("an input or output has a type that this version does not know", path.string());
+  for (uint32_t i = 0; i < view.inputCount(); ++i)
+    model->inputs_.push_back(portOf(view.input(i)));
+  for (uint32_t i = 0; i < view.outputCount(); ++i)
+    model->outputs_.push_back(portOf(view.output(i)));
   model->held_.resize(model->inputs_.size());
   return model;
 }

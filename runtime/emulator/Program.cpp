@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/emulator/Program.h"
 
+#include "edgecc/runtime.h"
+#include "runtime/blob/BlobView.h"
 #include "runtime/emulator/Check.h"
 #include "runtime/emulator/Meter.h"
 
@@ -69,54 +71,25 @@ Result<void> checkProgram(const ProgramT &program, uint64_t weightsBytes) {
 
 unsigned bitsOf(ElementType type) {
   switch (type) {
+  case ElementType::F32:
+  case ElementType::F16:
   case ElementType::I4:
   case ElementType::U4:
-    return 4;
   case ElementType::I8:
   case ElementType::U8:
-  case ElementType::Bool:
-    return 8;
-  case ElementType::F16:
   case ElementType::I16:
   case ElementType::U16:
-    return 16;
-  case ElementType::F32:
   case ElementType::I32:
-    return 32;
   case ElementType::I64:
-    return 64;
+  case ElementType::Bool:
+    return blob::elementBits(type);
   default:
     return 0;
   }
 }
 
 const char *nameOf(ElementType type) {
-  switch (type) {
-  case ElementType::F32:
-    return "f32";
-  case ElementType::F16:
-    return "f16";
-  case ElementType::I4:
-    return "i4";
-  case ElementType::U4:
-    return "u4";
-  case ElementType::I8:
-    return "i8";
-  case ElementType::U8:
-    return "u8";
-  case ElementType::I16:
-    return "i16";
-  case ElementType::U16:
-    return "u16";
-  case ElementType::I32:
-    return "i32";
-  case ElementType::I64:
-    return "i64";
-  case ElementType::Bool:
-    return "bool";
-  default:
-    return "?";
-  }
+  return bitsOf(type) ? edgecc_type_name(static_cast<edgecc_type>(type)) : "?";
 }
 
 } // namespace edgecc::emulator

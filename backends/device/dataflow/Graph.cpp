@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/device/dataflow/Graph.h"
 
-#include "backends/device/scheduled/Layers.h"
+#include "backends/device/tasks/Layers.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -169,7 +169,7 @@ private:
   }
 
   Expected<void> addNode(const Task &task) {
-    auto layer = scheduled::layerOf(task);
+    auto layer = layerOf(task);
     GraphNode node = newNode(layer->name);
     for (size_t i = 0; i < task.inputs.size(); ++i)
       node.node->inputs.push_back(feedOf(*task.inputs[i], task.inputDims[i], node));
@@ -188,7 +188,7 @@ private:
     HostCallStep step;
     step.part = static_cast<unsigned>(task.hostPart);
     step.phase = ++phase_;
-    graph_.layers.push_back(scheduled::layerOf(task));
+    graph_.layers.push_back(layerOf(task));
     step.layer = static_cast<uint32_t>(graph_.layers.size() - 1);
     for (const Value *input : task.inputs) {
       step.inputs.push_back(wireOf_.at(input));

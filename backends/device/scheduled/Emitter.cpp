@@ -1,6 +1,6 @@
 #include "backends/device/scheduled/Emitter.h"
 
-#include "backends/device/scheduled/Layers.h"
+#include "backends/device/tasks/Layers.h"
 #include "runtime/emulator/scheduled/Machine.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/emulator/kernels/Stages.h"
+#include "runtime/emulator/kernels/StageLoops.h"
 #include "runtime/numerics/Functions.h"
 #include "runtime/numerics/Rounding.h"
 
@@ -8,25 +8,6 @@
 namespace edgecc::emulator {
 
 using namespace numerics;
-
-namespace {
-
-template <class Fn> void map(float *x, int64_t count, Fn fn) {
-  for (int64_t i = 0; i < count; ++i)
-    x[i] = fn(x[i]);
-}
-
-// x = fn(x, a), or fn(a, x).
-template <class Fn> void zip(const Step &step, float *x, const float *a, int64_t count, Fn fn) {
-  if (step.swapped)
-    for (int64_t i = 0; i < count; ++i)
-      x[i] = fn(a[i], x[i]);
-  else
-    for (int64_t i = 0; i < count; ++i)
-      x[i] = fn(x[i], a[i]);
-}
-
-} // namespace
 
 void applyToFloats(const Step &step, float *x, const float *a, int64_t count) {
   auto p0 = static_cast<float>(step.params[0]), p1 = static_cast<float>(step.params[1]);

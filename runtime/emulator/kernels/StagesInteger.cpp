@@ -2,7 +2,7 @@
 //
 // Functions of integers in 64 bits; the caller wraps the results to the type. That is the same as
 // wrapping in the type itself.
-#include "runtime/emulator/kernels/Stages.h"
+#include "runtime/emulator/kernels/StageLoops.h"
 #include "runtime/numerics/Functions.h"
 
 #include <cassert>
@@ -14,21 +14,6 @@ using namespace numerics;
 namespace {
 
 using Integer = int64_t;
-
-template <class Fn> void map(Integer *x, int64_t count, Fn fn) {
-  for (int64_t i = 0; i < count; ++i)
-    x[i] = fn(x[i]);
-}
-
-// x = fn(x, a), or fn(a, x).
-template <class Fn> void zip(const Step &step, Integer *x, const Integer *a, int64_t count, Fn fn) {
-  if (step.swapped)
-    for (int64_t i = 0; i < count; ++i)
-      x[i] = fn(a[i], x[i]);
-  else
-    for (int64_t i = 0; i < count; ++i)
-      x[i] = fn(x[i], a[i]);
-}
 
 } // namespace
 

@@ -2,7 +2,7 @@
 // hashes that do not match and with hashes that were made to. Loading gives an error, or a program
 // that runs or reports a fault; nothing else. EDGECC_DEVICE_COUNT sets how many of each.
 #include "tests/differential/QuantizedGraphs.h"
-#include "tests/unit/device/EmulatedModel.h"
+#include "tests/support/EmulatedModel.h"
 #include "tests/unit/device/HalfGraphs.h"
 
 #include "runtime/blob/BlobWriter.h"

@@ -3,7 +3,7 @@
 // frames; nothing deadlocks, and the mapper's estimate is close to what the emulator counts.
 // EDGECC_DEVICE_COUNT sets how many.
 #include "tests/differential/QuantizedGraphs.h"
-#include "tests/unit/device/EmulatedModel.h"
+#include "tests/support/EmulatedModel.h"
 
 #include "backends/reference/ReferenceExecutor.h"
 #include "ir/Text.h"

@@ -2,7 +2,7 @@
 // computes what the reference backend does, bit for bit, with all checks on; and the mapper's
 // estimate is what the emulator counts. EDGECC_DEVICE_COUNT sets how many.
 #include "tests/differential/QuantizedGraphs.h"
-#include "tests/unit/device/EmulatedModel.h"
+#include "tests/support/EmulatedModel.h"
 #include "tests/unit/device/HalfGraphs.h"
 
 #include "backends/reference/ReferenceExecutor.h"

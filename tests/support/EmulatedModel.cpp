@@ -1,4 +1,4 @@
-#include "tests/unit/device/EmulatedModel.h"
+#include "tests/support/EmulatedModel.h"
 
 #include "backends/reference/ReferenceExecutor.h"
 #include "passes/PassManager.h"

@@ -1,9 +1,9 @@
-#include "backends/device/scheduled/Layers.h"
+#include "backends/device/tasks/Layers.h"
 
 #include <fmt/format.h>
 #include <set>
 
-namespace edgecc::device::scheduled {
+namespace edgecc::device {
 
 namespace {
 
@@ -59,4 +59,4 @@ std::unique_ptr<emulator::LayerT> layerOf(const Task &task) {
   return layer;
 }
 
-} // namespace edgecc::device::scheduled
+} // namespace edgecc::device

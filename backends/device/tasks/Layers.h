@@ -3,8 +3,8 @@
 
 #include "backends/device/tasks/Tasks.h"
 
-namespace edgecc::device::scheduled {
+namespace edgecc::device {
 
 std::unique_ptr<emulator::LayerT> layerOf(const Task &task);
 
-} // namespace edgecc::device::scheduled
+} // namespace edgecc::device
