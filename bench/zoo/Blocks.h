@@ -20,8 +20,22 @@ struct MobileNetV2Features {
 };
 // The inverted residuals of MobileNetV2; once the image has shrunk by `outputStride`, further
 // strides become dilations (Chen et al. 2017).
+enum class Expansion1 : uint8_t {
+  None,
+  Layer
+}; // does a block that expands by 1 have a layer for it?
 MobileNetV2Features mobileNetV2Features(Net &net, Value *x, double width = 1,
-                                        int64_t outputStride = 32);
+                                        int64_t outputStride = 32,
+                                        Expansion1 expansion1 = Expansion1::None);
+
+// --- SearchedNets.cpp ---
+// Squeeze and excitation (Hu et al. 2018): x times gate(two 1x1 layers of x's means).
+struct Excitation {
+  int64_t inner;
+  Act act = Act::Relu; // between the layers
+  Act gate = Act::HardSigmoid;
+};
+Value *squeezeAndExcite(Net &net, Value *x, const Excitation &e);
 
 // --- YoloParts.cpp ---
 // How a family of detectors scales: depths and channels for width and depth 1 in, actual ones out.

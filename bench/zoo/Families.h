@@ -7,6 +7,7 @@ namespace edgecc::zoo {
 
 std::vector<Topology> resNets();
 std::vector<Topology> mobileNets();
+std::vector<Topology> efficientNets();
 std::vector<Topology> regNets();
 std::vector<Topology> repVggs();
 std::vector<Topology> squeezeNets();

@@ -257,6 +257,8 @@ Value *Net::softmax(Value *x, int64_t axis) {
 
 Value *Net::matmul(Value *a, Value *b) { return create(OpKind::MatMul, {a, b}); }
 
+Value *Net::localResponseNorm(Value *x) { return create(OpKind::LRN, {x}, {{"size", int64_t{5}}}); }
+
 // --- shapes ---
 
 Value *Net::concat(const std::vector<Value *> &values, int64_t axis) {

@@ -68,6 +68,8 @@ public:
   // Where it cannot be folded into the convolution before it.
   Value *batchNorm(Value *x);
   Value *softmax(Value *x, int64_t axis);
+  // Over 5 neighbouring channels, as in AlexNet (Krizhevsky et al. 2012).
+  Value *localResponseNorm(Value *x);
 
   // --- matrices ---
   Value *matmul(Value *a, Value *b);

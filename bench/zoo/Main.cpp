@@ -1,5 +1,6 @@
 // edgecc-zoo: lists the rebuilt topologies, compares their sizes with published ones, writes them.
 #include "bench/zoo/Csv.h"
+#include "bench/zoo/RandomWeights.h"
 #include "bench/zoo/Zoo.h"
 #include "frontend/onnx/Exporter.h"
 #include "ir/Text.h"
@@ -66,11 +67,13 @@ int check(const std::string &path) {
   return 0;
 }
 
-int write(const std::string &name, const std::string &path) {
+int write(const std::string &name, const std::string &path, std::optional<uint64_t> seed) {
   const Topology *topology = findTopology(name);
   if (!topology)
     return fail({{"there is no topology " + name, {}, "edgecc-zoo list prints them all"}});
   auto module = topology->build();
+  if (seed)
+    fillWithRandom(*module, *seed);
   if (path.ends_with(".onnx")) {
     auto written = exportOnnxFile(*module, path);
     return written ? 0 : fail(written.error());
@@ -88,6 +91,7 @@ int run(int argc, char **argv) {
   CLI::App app{"The published networks that edgecc's device models are measured on.", "edgecc-zoo"};
   app.require_subcommand(1);
   std::string name, path, table;
+  std::optional<uint64_t> seed;
   app.add_subcommand("list", "all topologies with parameters and operations");
   CLI::App *checkCommand =
       app.add_subcommand("check", "parameters and operations beside those of published rows");
@@ -95,11 +99,12 @@ int run(int argc, char **argv) {
   CLI::App *writeCommand = app.add_subcommand("write", "writes one as IR text or ONNX");
   writeCommand->add_option("name", name, "of the topology")->required();
   writeCommand->add_option("file", path, "ends in .ir (weights left out) or .onnx")->required();
+  writeCommand->add_option("--random", seed, "seed of random weights; without it all are zero");
   CLI11_PARSE(app, argc, argv);
   if (checkCommand->parsed())
     return check(table);
   if (writeCommand->parsed())
-    return write(name, path);
+    return write(name, path, seed);
   return list();
 }
 

@@ -34,9 +34,10 @@ std::unique_ptr<Module> mobileNetV1(const char *name, int64_t extent, int64_t pe
   return net.finish();
 }
 
-std::unique_ptr<Module> mobileNetV2(const char *name, double width) {
+std::unique_ptr<Module> mobileNetV2(const char *name, double width,
+                                    Expansion1 expansion1 = Expansion1::None) {
   Net net(name);
-  Value *x = mobileNetV2Features(net, net.input({1, 3, 224, 224}), width).end;
+  Value *x = mobileNetV2Features(net, net.input({1, 3, 224, 224}), width, 32, expansion1).end;
   x = net.conv(x, roundChannels(1280 * std::max(1.0, width)), {.act = kAct});
   net.output(net.classifier(x));
   return net.finish();
@@ -44,7 +45,8 @@ std::unique_ptr<Module> mobileNetV2(const char *name, double width) {
 
 } // namespace
 
-MobileNetV2Features mobileNetV2Features(Net &net, Value *x, double width, int64_t outputStride) {
+MobileNetV2Features mobileNetV2Features(Net &net, Value *x, double width, int64_t outputStride,
+                                        Expansion1 expansion1) {
   auto scaled = [&](int64_t c) { return roundChannels(static_cast<double>(c) * width); };
   x = net.conv(x, scaled(32), {.kernel = 3, .stride = 2, .act = kAct});
   struct Stage {
@@ -67,7 +69,7 @@ MobileNetV2Features mobileNetV2Features(Net &net, Value *x, double width, int64_
         shrunk *= stride;
       }
       Value *y = x;
-      if (stage.expansion != 1)
+      if (stage.expansion != 1 || expansion1 == Expansion1::Layer)
         y = net.conv(x, channelsOf(x) * stage.expansion, {.act = kAct});
       if (block == 13)
         features.expansion13 = y;
@@ -93,6 +95,11 @@ std::vector<Topology> mobileNets() {
        "MobileNet",
        {{"Hailo-8", "mobilenet_v2_1.4"}},
        [] { return mobileNetV2("mobilenet_v2_1.4", 1.4); }},
+      {"mobilenet_v2_caffe",
+       "MobileNet",
+       {},
+       [] { return mobileNetV2("mobilenet_v2_caffe", 1.0, Expansion1::Layer); },
+       "ncnn's benchmark: the first block expands 32 channels to 32"},
       {"mobilenet_v1_320",
        "MobileNet",
        {{"Myriad X", "mobilenet_v1 320x320"}},

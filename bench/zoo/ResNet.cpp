@@ -30,11 +30,13 @@ namespace {
 
 struct Bottleneck {
   int64_t inner, channels, stride, groups;
+  bool shrinksFirst = false; // the first layer has the stride, as published, and not the second
 };
 
 Value *bottleneck(Net &net, Value *x, const Bottleneck &b) {
-  Value *y = net.conv(x, b.inner, {.act = Act::Relu});
-  y = net.conv(y, b.inner, {.kernel = 3, .stride = b.stride, .act = Act::Relu, .groups = b.groups});
+  int64_t first = b.shrinksFirst ? b.stride : 1, second = b.stride / first;
+  Value *y = net.conv(x, b.inner, {.stride = first, .act = Act::Relu});
+  y = net.conv(y, b.inner, {.kernel = 3, .stride = second, .act = Act::Relu, .groups = b.groups});
   y = net.conv(y, b.channels);
   if (channelsOf(x) != b.channels)
     x = net.conv(x, b.channels, {.stride = b.stride});
@@ -50,7 +52,7 @@ std::unique_ptr<Module> basicResNet(const char *name, const std::vector<int> &de
   return net.finish();
 }
 
-enum class Shrink { FirstBlock, LastBlock };
+enum class Shrink { FirstBlock, FirstLayer, LastBlock }; // of the first block: its first layer
 
 std::unique_ptr<Module> bottleneckResNet(const char *name, const std::vector<int> &depths,
                                          Shrink shrink, int64_t innerWidth = 64,
@@ -60,9 +62,11 @@ std::unique_ptr<Module> bottleneckResNet(const char *name, const std::vector<int
   size_t last = depths.size() - 1;
   for (size_t stage = 0; stage <= last; ++stage)
     for (int i = 0; i < depths[stage]; ++i) {
-      bool shrinks = shrink == Shrink::FirstBlock ? i == 0 && stage > 0
-                                                  : i == depths[stage] - 1 && stage < last;
-      x = bottleneck(net, x, {innerWidth << stage, int64_t{256} << stage, shrinks ? 2 : 1, groups});
+      bool shrinks = shrink == Shrink::LastBlock ? i == depths[stage] - 1 && stage < last
+                                                 : i == 0 && stage > 0;
+      x = bottleneck(net, x,
+                     {innerWidth << stage, int64_t{256} << stage, shrinks ? 2 : 1, groups,
+                      shrink == Shrink::FirstLayer});
     }
   net.output(net.classifier(x));
   return net.finish();
@@ -84,6 +88,11 @@ std::vector<Topology> resNets() {
        "ResNet",
        {{"Myriad X", "ResNet-50"}, {"Myriad X", "resnet50"}},
        [] { return bottleneckResNet("resnet50", {3, 4, 6, 3}, Shrink::FirstBlock); }},
+      {"resnet50_caffe",
+       "ResNet",
+       {},
+       [] { return bottleneckResNet("resnet50_caffe", {3, 4, 6, 3}, Shrink::FirstLayer); },
+       "ncnn's benchmark: as published"},
       {"resnet_v1_50",
        "ResNet",
        {{"Hailo-8", "resnet_v1_50"}},

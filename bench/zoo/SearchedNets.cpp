@@ -1,9 +1,14 @@
 // Networks of inverted residuals that were found by search: MobileNetV3 (Howard et al. 2019),
 // MnasNet (Tan et al. 2019), ProxylessNAS (Cai et al. 2019).
+#include "bench/zoo/Blocks.h"
 #include "bench/zoo/Families.h"
-#include "bench/zoo/Layers.h"
 
 namespace edgecc::zoo {
+
+Value *squeezeAndExcite(Net &net, Value *x, const Excitation &e) {
+  Value *s = net.conv(net.globalAverage(x), e.inner, {.act = e.act});
+  return net.mul(net.conv(s, channelsOf(x), {.act = e.gate}), x);
+}
 
 namespace {
 
@@ -14,18 +19,11 @@ struct Block {
   int64_t stride;
 };
 
-// Squeeze and excitation (Hu et al. 2018).
-Value *exciteChannels(Net &net, Value *x) {
-  int64_t inner = roundChannels(static_cast<double>(channelsOf(x)) / 4);
-  Value *s = net.conv(net.globalAverage(x), inner, {.act = Act::Relu});
-  return net.mul(net.conv(s, channelsOf(x), {.act = Act::HardSigmoid}), x);
-}
-
 Value *invertedResidual(Net &net, Value *x, const Block &b) {
   Value *y = b.expanded == channelsOf(x) ? x : net.conv(x, b.expanded, {.act = b.act});
   y = net.depthwise(y, {.kernel = b.kernel, .stride = b.stride, .act = b.act});
   if (b.squeeze)
-    y = exciteChannels(net, y);
+    y = squeezeAndExcite(net, y, {.inner = roundChannels(static_cast<double>(channelsOf(y)) / 4)});
   y = net.conv(y, b.channels);
   return b.stride == 1 && channelsOf(x) == b.channels ? net.add(x, y) : y;
 }

@@ -12,9 +12,10 @@ static Value *fire(Net &net, Value *x, int64_t squeeze, int64_t expand) {
 
 // `pad`: of the first layer and of the pooling; 0 with a last window that reaches beyond the image,
 // or 1, which keeps the extents even.
-static std::unique_ptr<Module> squeezeNet(const char *name, int64_t pad) {
+static std::unique_ptr<Module> squeezeNet(const char *name, int64_t pad, int64_t extent = 224,
+                                          int64_t lastPad = 0) {
   Net net(name);
-  Value *x = net.conv(net.input({1, 3, 224, 224}), 64,
+  Value *x = net.conv(net.input({1, 3, extent, extent}), 64,
                       {.kernel = 3, .stride = 2, .act = Act::Relu, .pad = pad});
   auto pool = [&] { x = net.maxPool(x, 3, 2, pad, /*ceil=*/pad == 0); };
   auto fires = [&](int64_t squeeze, int repeats) {
@@ -28,7 +29,7 @@ static std::unique_ptr<Module> squeezeNet(const char *name, int64_t pad) {
   pool();
   fires(48, 2);
   fires(64, 2);
-  x = net.conv(x, 1000, {.act = Act::Relu});
+  x = net.conv(x, 1000, {.act = Act::Relu, .pad = lastPad});
   net.output(net.flatten(net.globalAverage(x)));
   return net.finish();
 }
@@ -42,7 +43,12 @@ std::vector<Topology> squeezeNets() {
            "SqueezeNet",
            {{"Hailo-8", "squeezenet_v1.1"}},
            [] { return squeezeNet("squeezenet_v1.1", 1); },
-           "padded: the row's operations are those of stages of 56, 28 and 14 pixels"}};
+           "padded: the row's operations are those of stages of 56, 28 and 14 pixels"},
+          {"squeezenet1_1_caffe",
+           "SqueezeNet",
+           {},
+           [] { return squeezeNet("squeezenet1_1_caffe", 0, 227, 1); },
+           "ncnn's benchmark: 227 pixels, and a border of zeros around the last convolution"}};
 }
 
 } // namespace edgecc::zoo

@@ -52,8 +52,22 @@ Expected<void> none(const Op &op, const char *reason) {
   return error("cannot write " + op.def().name + " as ONNX: " + reason, op.location);
 }
 
+// Is it over all axes behind the channels? ONNX has an op of its own for that, which its runtimes
+// know better than the general one.
+bool isGlobalPool(const Op &op) {
+  Dims spatial;
+  for (int64_t i = 2; i < static_cast<int64_t>(op.operand(0)->type.rank()); ++i)
+    spatial.push_back(i);
+  return op.operand(0)->type.dtype == DType::F32 && op.flag("keepdims") && !spatial.empty() &&
+         op.ints("axes") == spatial;
+}
+
 // The axes became an operand.
 Expected<void> reduction(GraphWriter &w, const Op &op) {
+  if (op.kind() == OpKind::ReduceMean && isGlobalPool(op)) {
+    w.node(op, "GlobalAveragePool");
+    return {};
+  }
   std::vector<std::string> inputs = w.operandNames(op);
   bool all = op.ints("axes").empty();
   if (!all)

@@ -1,4 +1,6 @@
+#include "backends/reference/ReferenceExecutor.h"
 #include "bench/zoo/Csv.h"
+#include "bench/zoo/RandomWeights.h"
 #include "bench/zoo/Zoo.h"
 #include "frontend/onnx/Exporter.h"
 #include "ir/Verifier.h"
@@ -40,6 +42,8 @@ TEST(Zoo, SizesAreThoseOfTheLiterature) {
       {"resnet50", 25.56, 4.089},
       {"mobilenet_v1", 4.23, 0.569},
       {"mobilenet_v2", 3.50, 0.301},
+      {"efficientnet_b0", 5.29, 0.386},
+      {"regnety_400mf", 4.34, 0.402},
       {"mobilenet_v3_large", 5.48, 0.217},
       {"mobilenet_v3_small", 2.54, 0.057},
       {"mnasnet1_0", 4.38, 0.314},
@@ -65,6 +69,55 @@ TEST(Zoo, SizesAreThoseOfTheLiterature) {
     Size size = sizeOf(*need(figure.name).build());
     EXPECT_NEAR(size.megaParameters() / figure.megaParameters, 1, 0.015) << figure.name;
     EXPECT_NEAR(size.gigaOps() / 2 / figure.gigaMacs, 1, 0.03) << figure.name;
+  }
+}
+
+// The benchmark of ncnn prints the sizes of its layers.
+TEST(Zoo, HasTheFormsOfNcnnsBenchmark) {
+  struct Figure {
+    const char *name;
+    double megaParameters, megaMacs;
+  };
+  constexpr Figure kFigures[] = {
+      {"mobilenet_v1", 4.221, 568.7},        {"mobilenet_v2_caffe", 3.489, 313.6},
+      {"squeezenet1_1_caffe", 1.235, 418.5}, {"googlenet_caffe", 6.999, 1582.7},
+      {"efficientnet_b0", 5.268, 385.8},     {"shufflenet_v2_x1_0", 2.271, 144.9},
+      {"regnety_400mf", 4.331, 401.8},       {"resnet18", 11.689, 1826.9},
+      {"resnet50_caffe", 25.530, 3858.0},    {"vgg16", 138.358, 15470.3},
+  };
+  for (const Figure &figure : kFigures) {
+    Size size = sizeOf(*need(figure.name).build());
+    EXPECT_NEAR(size.megaParameters() / figure.megaParameters, 1, 0.004) << figure.name;
+    EXPECT_NEAR(size.gigaOps() / 2e-3 / figure.megaMacs, 1, 0.008) << figure.name;
+  }
+}
+
+// Random weights, from which values must neither vanish nor overflow.
+TEST(Zoo, RandomWeightsKeepTheScaleOfValues) {
+  auto fill = [](const char *name, uint64_t seed) {
+    auto module = need(name).build();
+    fillWithRandom(*module, seed);
+    return module;
+  };
+  auto one = fill("densenet121", 1), same = fill("densenet121", 1), other = fill("densenet121", 2);
+  bool differ = false;
+  for (size_t i = 0; i < one->parameters().size(); ++i) {
+    const Tensor &a = one->parameters()[i]->content;
+    EXPECT_TRUE(a == same->parameters()[i]->content);
+    differ |= !(a == other->parameters()[i]->content);
+  }
+  EXPECT_TRUE(differ);
+  for (const char *name : {"efficientnet_b0", "densenet121", "resnet18"}) {
+    auto module = fill(name, 1);
+    Tensor image(DType::F32, module->main().body.argument(0)->dims());
+    for (int64_t i = 0; i < image.elements(); ++i)
+      image.setDouble(i, static_cast<double>(i % 251) / 250);
+    auto outputs = ReferenceExecutor().run(module->main(), std::vector<Tensor>{image});
+    ASSERT_TRUE(outputs.has_value()) << str(outputs.error());
+    for (float value : (*outputs)[0].data<float>()) {
+      ASSERT_TRUE(std::isfinite(value)) << name;
+      ASSERT_TRUE(value == 0 || std::fabs(value) > 1e-12) << name;
+    }
   }
 }
 
