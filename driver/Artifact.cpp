@@ -103,7 +103,7 @@ blob::LayerContents layerContents(const native::LayerInfo &layer) {
   return out;
 }
 
-std::string_view viewOfBytes(const std::vector<std::byte> &bytes) {
+template <class Bytes> std::string_view viewOfBytes(const Bytes &bytes) {
   return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
 }
 

@@ -265,7 +265,7 @@ Expected<NativeCode> generateCode(const Function &function, const NativeTarget &
 
   code.memoryFunctions = compileMemoryFunctions(target);
   code.target = target;
-  code.weights = program.weights.bytes();
+  code.weights = program.weights.take();
   code.arenaBytes = program.entry.arenaBytes;
   code.scratchBytesPerThread = program.entry.scratchStride;
   code.layers = std::move(program.layers);

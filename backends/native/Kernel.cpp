@@ -1,26 +1,37 @@
 #include "backends/native/Kernel.h"
 
-#include <cstring>
+#include <algorithm>
 #include <llvm/Support/xxhash.h>
 
 namespace edgecc::native {
 
 int64_t WeightSection::add(std::span<const std::byte> bytes, int64_t alignment) {
-  uint64_t hash = llvm::xxh3_64bits(
-      llvm::ArrayRef(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()));
+  return add(
+      bytes.size(),
+      [&](std::span<std::byte> to) { std::copy(bytes.begin(), bytes.end(), to.begin()); },
+      alignment);
+}
+
+int64_t WeightSection::add(size_t size, const std::function<void(std::span<std::byte>)> &fill,
+                           int64_t alignment) {
+  const size_t before = bytes_.size(), unit = static_cast<size_t>(alignment);
+  const size_t start = (before + unit - 1) / unit * unit;
+  bytes_.resize(start + size);
+  std::span<std::byte> added(bytes_.data() + start, size);
+  fill(added);
+  uint64_t hash =
+      llvm::xxh3_64bits(llvm::ArrayRef(reinterpret_cast<const uint8_t *>(added.data()), size));
   auto [first, last] = byHash_.equal_range(hash);
   for (auto it = first; it != last; ++it) {
-    auto [offset, size] = it->second;
-    if (size == bytes.size() && offset % alignment == 0 &&
-        std::memcmp(bytes_.data() + offset, bytes.data(), size) == 0)
+    auto [offset, length] = it->second;
+    if (length == size && offset % alignment == 0 &&
+        std::equal(added.begin(), added.end(), bytes_.data() + offset)) {
+      bytes_.resize(before);
       return offset;
+    }
   }
-  size_t offset = (bytes_.size() + static_cast<size_t>(alignment) - 1) /
-                  static_cast<size_t>(alignment) * static_cast<size_t>(alignment);
-  bytes_.resize(offset);
-  bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-  byHash_.emplace(hash, std::pair(static_cast<int64_t>(offset), bytes.size()));
-  return static_cast<int64_t>(offset);
+  byHash_.emplace(hash, std::pair(static_cast<int64_t>(start), size));
+  return static_cast<int64_t>(start);
 }
 
 KernelArg PlanContext::arg(const Value &value) {

@@ -2,6 +2,7 @@
 // function that emits its body. Equal keys mean equal code, which is emitted once.
 #pragma once
 
+#include "backends/native/ByteBuffer.h"
 #include "backends/native/Target.h"
 #include "ir/Module.h"
 
@@ -44,10 +45,13 @@ class WeightSection {
 public:
   // Appends `bytes` at a multiple of `alignment` (at most 64) or finds them; returns the offset.
   int64_t add(std::span<const std::byte> bytes, int64_t alignment = 64);
-  const std::vector<std::byte> &bytes() const { return bytes_; }
+  // The same for `size` bytes that `fill` writes in place; they are zero before.
+  int64_t add(size_t size, const std::function<void(std::span<std::byte>)> &fill,
+              int64_t alignment = 64);
+  ByteBuffer take() { return std::move(bytes_); }
 
 private:
-  std::vector<std::byte> bytes_;
+  ByteBuffer bytes_;
   std::multimap<uint64_t, std::pair<int64_t, size_t>> byHash_;
 };
 

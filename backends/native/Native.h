@@ -1,6 +1,7 @@
 // Native code generation: a lowered function becomes a position-independent image plus weights.
 #pragma once
 
+#include "backends/native/ByteBuffer.h"
 #include "backends/native/Target.h"
 #include "ir/Module.h"
 
@@ -55,7 +56,7 @@ struct NativeCode {
   NativeTarget target;
   std::vector<std::vector<std::byte>> objects; // relocatable object files, in link order
   std::vector<std::byte> memoryFunctions; // object file with memcpy and the like, for the image
-  std::vector<std::byte> weights;
+  ByteBuffer weights;
   int64_t arenaBytes = 0; // without scratch
   int64_t scratchBytesPerThread = 0;
   std::vector<LayerInfo> layers; // in order of the profile callback's index

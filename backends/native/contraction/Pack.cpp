@@ -44,10 +44,9 @@ auto factorWriter(const ConstantColumns &source, size_t m, std::byte *matrix) {
 }
 
 template <class T, class Fn>
-std::vector<std::byte> pack(const Contraction &c, const Schedule &s, const ConstantColumns &source,
-                            Fn read) {
+void pack(const Contraction &c, const Schedule &s, const ConstantColumns &source,
+          std::span<std::byte> out, Fn read) {
   int64_t matrixBytes = packedBytes(c, s);
-  std::vector<std::byte> out(static_cast<size_t>(matrixBytes) * source.matrices.size());
   for (size_t m = 0; m < source.matrices.size(); ++m) {
     std::byte *matrix = out.data() + m * static_cast<size_t>(matrixBytes);
     auto place = [&](int64_t k, int64_t column, int64_t to, int64_t factors) {
@@ -61,16 +60,14 @@ std::vector<std::byte> pack(const Contraction &c, const Schedule &s, const Const
     };
     forEachPlace(c, s, place, factorWriter(source, m, matrix));
   }
-  return out;
 }
 
 // Elements plus 8, two to a byte; see Product::nibbles.
 template <class Fn>
-std::vector<std::byte> packNibbles(const Contraction &c, const Schedule &s,
-                                   const ConstantColumns &source, Fn read) {
+void packNibbles(const Contraction &c, const Schedule &s, const ConstantColumns &source,
+                 std::span<std::byte> out, Fn read) {
   int64_t matrixBytes = packedBytes(c, s), group = c.product.group, half = group / 2;
-  std::vector<std::byte> out(static_cast<size_t>(matrixBytes) * source.matrices.size(),
-                             std::byte{0x88});
+  std::fill(out.begin(), out.end(), std::byte{0x88});
   for (size_t m = 0; m < source.matrices.size(); ++m) {
     std::byte *matrix = out.data() + m * static_cast<size_t>(matrixBytes);
     auto place = [&](int64_t k, int64_t column, int64_t to, int64_t factors) {
@@ -86,13 +83,10 @@ std::vector<std::byte> packNibbles(const Contraction &c, const Schedule &s,
     };
     forEachPlace(c, s, place, factorWriter(source, m, matrix));
   }
-  return out;
 }
 
-} // namespace
-
-std::vector<std::byte> packColumns(const Contraction &c, const Schedule &s,
-                                   const ConstantColumns &source) {
+void packInto(const Contraction &c, const Schedule &s, const ConstantColumns &source,
+              std::span<std::byte> out) {
   const Tensor &tensor = *source.tensor;
   auto real = [&](int64_t from, int64_t) { return tensor.asDouble(from); };
   auto integer = [&](int64_t from, int64_t column) {
@@ -103,35 +97,44 @@ std::vector<std::byte> packColumns(const Contraction &c, const Schedule &s,
            source.zeroPoints[source.zeroPoints.size() == 1 ? 0 : static_cast<size_t>(column)];
   };
   if (c.product.nibbles)
-    return packNibbles(c, s, source, integer);
+    return packNibbles(c, s, source, out, integer);
   switch (c.product.b) {
   case DType::F16:
   case DType::BF16: {
     auto bits = tensor.data<uint16_t>();
-    return pack<uint16_t>(
-        c, s, source, [bits](int64_t from, int64_t) { return bits[static_cast<size_t>(from)]; });
+    return pack<uint16_t>(c, s, source, out, [bits](int64_t from, int64_t) {
+      return bits[static_cast<size_t>(from)];
+    });
   }
   case DType::F32:
     if (tensor.dtype() == DType::F32) {
       auto data = tensor.data<float>();
-      return pack<float>(c, s, source,
+      return pack<float>(c, s, source, out,
                          [data](int64_t from, int64_t) { return data[static_cast<size_t>(from)]; });
     }
-    return pack<float>(c, s, source, real);
+    return pack<float>(c, s, source, out, real);
   case DType::F64:
-    return pack<double>(c, s, source, real);
+    return pack<double>(c, s, source, out, real);
   case DType::I8:
   case DType::U8:
-    return pack<uint8_t>(c, s, source, integer);
+    return pack<uint8_t>(c, s, source, out, integer);
   case DType::I16:
   case DType::U16:
-    return pack<uint16_t>(c, s, source, integer);
+    return pack<uint16_t>(c, s, source, out, integer);
   case DType::I32:
   case DType::U32:
-    return pack<uint32_t>(c, s, source, integer);
+    return pack<uint32_t>(c, s, source, out, integer);
   default:
-    return pack<uint64_t>(c, s, source, integer);
+    return pack<uint64_t>(c, s, source, out, integer);
   }
+}
+
+} // namespace
+
+int64_t packColumns(const Contraction &c, const Schedule &s, const ConstantColumns &source,
+                    WeightSection &weights) {
+  auto size = static_cast<size_t>(packedBytes(c, s)) * source.matrices.size();
+  return weights.add(size, [&](std::span<std::byte> out) { packInto(c, s, source, out); });
 }
 
 } // namespace edgecc::native

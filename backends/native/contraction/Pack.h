@@ -19,8 +19,8 @@ struct ConstantColumns {
 };
 
 // For each matrix [column tile][outer reduction loops][group of the run][column of the tile]
-// [element of the group], columns and groups padded with zeros.
-std::vector<std::byte> packColumns(const Contraction &contraction, const Schedule &schedule,
-                                   const ConstantColumns &source);
+// [element of the group], columns and groups padded with zeros. Returns the offset in `weights`.
+int64_t packColumns(const Contraction &contraction, const Schedule &schedule,
+                    const ConstantColumns &source, WeightSection &weights);
 
 } // namespace edgecc::native

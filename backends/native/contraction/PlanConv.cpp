@@ -45,7 +45,7 @@ public:
     Schedule schedule = scheduleOf(c_, context->target);
     if (constant_)
       args[c_.right.arg] = {Storage::Space::Weights, 0,
-                            context->weights.add(packColumns(c_, schedule, columns_))};
+                            packColumns(c_, schedule, columns_, context->weights)};
     context->kernels.push_back(directKernel(std::move(c_), std::move(schedule), std::move(args)));
     return {};
   }
@@ -90,7 +90,7 @@ private:
 
   void addPlanarKernel() {
     args[c_.right.arg] = {Storage::Space::Weights, 0,
-                          context->weights.add(packColumns(c_, planarPacking(c_), columns_))};
+                          packColumns(c_, planarPacking(c_), columns_, context->weights)};
     Planar planar{c_.name,    c_.product, c_.outer,     c_.rowsY,       c_.rowsX,
                   c_.columns, c_.left,    c_.right.arg, c_.right.outer, std::move(c_.epilogue)};
     PlanarSchedule schedule = scheduleOf(planar, context->target);

@@ -55,7 +55,7 @@ public:
     Schedule schedule = scheduleOf(c_, context->target);
     if (constant_)
       args[c_.right.arg] = {Storage::Space::Weights, 0,
-                            context->weights.add(packColumns(c_, schedule, columns_))};
+                            packColumns(c_, schedule, columns_, context->weights)};
     context->kernels.push_back(directKernel(std::move(c_), std::move(schedule), std::move(args)));
     return {};
   }
