@@ -1,5 +1,6 @@
 #include "driver/CompileModel.h"
 
+#include "backends/native/ObjectCache.h"
 #include "backends/reference/ReferenceExecutor.h"
 #include "driver/Artifact.h"
 #include "driver/Console.h"
@@ -194,7 +195,8 @@ Expected<void> checkPlanned(const Function &function) {
 }
 
 Expected<void> emitNative(const Module &module, const CompileOptions &o,
-                          const native::NativeTarget &target, CompileSummary &summary) {
+                          const native::NativeTarget &target, native::ObjectCache *cache,
+                          CompileSummary &summary) {
   if (!o.passes.empty())
     EDGECC_CHECK(checkPlanned(module.main()));
   native::CodegenOptions codegen;
@@ -207,7 +209,10 @@ Expected<void> emitNative(const Module &module, const CompileOptions &o,
                                               : native::emitLlvmIr(module.main(), target, codegen));
     return writeText(o.output, text);
   }
+  codegen.cache = cache;
+  const size_t before = cache ? cache->hits() : 0;
   EDGECC_TRY(code, native::generateCode(module.main(), target, codegen));
+  summary.cachedKernels = cache ? cache->hits() - before : 0;
   summary.layers = code.layers.size();
   summary.kernels = code.kernelCount;
   summary.weightsBytes = static_cast<int64_t>(code.weights.size());
@@ -304,6 +309,11 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   summary.target = target.model->name();
   Registry registry;
   EDGECC_CHECK(registerPasses(registry, o));
+  std::shared_ptr<native::ObjectCache> cache;
+  if (!o.cache.empty()) {
+    EDGECC_TRY(opened, native::ObjectCache::open(o.cache));
+    cache = std::move(opened);
+  }
 
   progress.step("reading " + o.input.string());
   LoadOptions load;
@@ -334,7 +344,8 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   } else if (recipe.compresses()) {
     EDGECC_TRY(opened, openInputs(compress, module->main()));
     inputs = std::move(opened);
-    NativeExecutor executor({.threads = compileThreads(o), .compileThreads = compileThreads(o)});
+    NativeExecutor executor(
+        {.threads = compileThreads(o), .compileThreads = compileThreads(o), .cache = cache});
     PassManagerOptions compressing = passOptions;
     compressing.executor = &executor;
     EDGECC_TRY(result,
@@ -363,7 +374,7 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
     if (o.passes.empty())
       EDGECC_CHECK(passes.run(*module, buildPipeline(registry, recipe).lowering));
     EDGECC_CHECK(target.device ? emitDevice(*module, o, *target.device, summary)
-                               : emitNative(*module, o, *target.cpu, summary));
+                               : emitNative(*module, o, *target.cpu, cache.get(), summary));
   }
   if (compressed)
     std::move(compressed->state.notes.begin(), compressed->state.notes.end(),

@@ -23,7 +23,7 @@ struct CompileSummary {
   std::shared_ptr<const emulator::ProgramT> deviceProgram; // null: the target is a CPU
   std::vector<HostOp> hostOps;                             // which that program leaves to the host
   std::vector<Verdict> budget;
-  size_t layers = 0, kernels = 0;
+  size_t layers = 0, kernels = 0, cachedKernels = 0;
   int64_t macs = 0;
   int64_t codeAndWeightsBytes = 0; // size of the file
   int64_t weightsBytes = 0;

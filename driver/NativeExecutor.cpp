@@ -1,6 +1,7 @@
 #include "driver/NativeExecutor.h"
 
 #include "backends/native/Native.h"
+#include "backends/native/ObjectCache.h"
 #include "ir/Extract.h"
 
 #include <algorithm>

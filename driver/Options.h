@@ -58,7 +58,8 @@ struct CompileOptions {
   bool timePasses = false;
   bool verifyEach = false;
   bool quiet = false;
-  unsigned threads = 0; // 0: all cores
+  unsigned threads = 0;        // 0: all cores
+  std::filesystem::path cache; // folder of compiled kernels; empty: none
   CompressOptions compress;
   device::MapOptions device; // where the target is a device
   // A part of that device, for this model alone; null: the whole.

@@ -1,5 +1,6 @@
 #include "backends/native/MemoryFunctions.h"
 #include "backends/native/Native.h"
+#include "backends/native/ObjectCache.h"
 #include "backends/native/Steps.h"
 #include "backends/native/support/Bitcode.h"
 
@@ -185,7 +186,8 @@ public:
   std::vector<std::byte> compile(size_t unit, ObjectCache *cache) const {
     if (!cache || unit == program_.kernels.size())
       return compile(unit);
-    const std::string key = program_.entry.kernelSymbols[unit] + '\n' + program_.kernels[unit].key;
+    const std::string key = ObjectCache::keyOn(target_, program_.entry.kernelSymbols[unit] + '\n' +
+                                                            program_.kernels[unit].key);
     std::vector<std::byte> object = cache->find(key);
     if (object.empty()) {
       object = compile(unit);
@@ -229,19 +231,6 @@ static std::vector<std::byte> compileMemoryFunctions(const NativeTarget &target)
   auto module = createModule(context, target, *machine, "memory");
   defineMemoryFunctions(*module);
   return emitFile(*module, *machine, CodeGenFileType::ObjectFile);
-}
-
-std::vector<std::byte> ObjectCache::find(const std::string &key) const {
-  std::lock_guard lock(mutex_);
-  auto entry = objects_.find(key);
-  return entry == objects_.end() ? std::vector<std::byte>() : entry->second;
-}
-
-void ObjectCache::add(const std::string &key, const std::vector<std::byte> &object) {
-  constexpr size_t kMaxBytes = size_t{64} << 20;
-  std::lock_guard lock(mutex_);
-  if (size_t size = key.size() + object.size(); bytes_ + size <= kMaxBytes)
-    bytes_ += objects_.try_emplace(key, object).second ? size : 0;
 }
 
 Expected<NativeCode> generateCode(const Function &function, const NativeTarget &target,

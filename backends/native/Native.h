@@ -5,25 +5,9 @@
 #include "backends/native/Target.h"
 #include "ir/Module.h"
 
-#include <mutex>
-#include <unordered_map>
-
 namespace edgecc::native {
 
-// Objects of kernels compiled before, for callers that compile much the same function again and
-// again for one target: kernels differ by shapes, not by the contents of weights. Holds at most
-// 64 MiB. May be used by several threads at once.
-class ObjectCache {
-public:
-  // Empty if there is none.
-  std::vector<std::byte> find(const std::string &key) const;
-  void add(const std::string &key, const std::vector<std::byte> &object);
-
-private:
-  mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::vector<std::byte>> objects_;
-  size_t bytes_ = 0;
-};
+class ObjectCache;
 
 struct CodegenOptions {
   unsigned threads = 1;         // compile threads; the bytes do not depend on it

@@ -57,6 +57,9 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit, std::string &b
                  "prefix of the symbols of obj and lib; default: the output's name")
       ->type_name("NAME");
   app.add_option("--threads", o.threads, "compile threads; default: all cores")->type_name("N");
+  app.add_option("--cache", o.cache,
+                 "keep compiled kernels in this folder, for later compiles of the same layers")
+      ->type_name("DIR");
   app.add_option("--passes", o.passes, "run these passes instead of the pipeline: a,b{option=1}")
       ->type_name("LIST");
   addRepeatable(app, "--load-pass", o.plugins, "FILE",
@@ -115,7 +118,8 @@ void printSummary(const CompileOptions &o, const CompileSummary &s) {
     fmt::print("{} {:.2f} (float {:.2f}) on {} samples\n", s.score->metric, s.score->compressed,
                s.score->original, s.score->samples);
   if (s.layers > 0)
-    fmt::print("{} layers, {} distinct kernels, {} MACs for {}\n", s.layers, s.kernels,
+    fmt::print("{} layers, {} distinct kernels{}, {} MACs for {}\n", s.layers, s.kernels,
+               o.cache.empty() ? "" : fmt::format(" ({} from the cache)", s.cachedKernels),
                formatCount(static_cast<double>(s.macs)), s.target);
   if (s.layers > 0)
     fmt::print("weights {}, arena {} + {} scratch a thread\n",
