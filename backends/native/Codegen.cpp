@@ -160,6 +160,10 @@ static void emitKernel(llvm::Module &module, const Kernel &kernel, const std::st
   function->addFnAttr(llvm::Attribute::NoUnwind);
   if (target.arch == Arch::X86_64 && target.vectorBytes == 64)
     function->addFnAttr("prefer-vector-width", "512");
+  // Vectors that do not fit in registers must not straddle cache lines of the stack: where they do
+  // depends on the process, and reading one back at once would take several times as long.
+  if (target.arch == Arch::X86_64 && target.vectorBytes > 16)
+    function->addFnAttr(llvm::Attribute::getWithStackAlignment(c, llvm::Align(target.vectorBytes)));
   KernelEmitter emitter(*function, target, static_cast<unsigned>(kernel.args.size()));
   kernel.emit(emitter);
   emitter.b.CreateRetVoid();
