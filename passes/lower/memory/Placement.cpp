@@ -27,6 +27,48 @@ Dims denseStrides(const Type &type) {
   return strides;
 }
 
+static int64_t innermostBytes(const Type &type) {
+  return type.dims[memoryOrder(type).back()] * bitWidth(type.dtype) / 8;
+}
+
+// Ops whose kernels take any distance between pixels at no cost.
+static bool takesPitch(const Op &op) {
+  switch (op.kind()) {
+  case OpKind::Conv:
+  case OpKind::MaxPool:
+  case OpKind::AveragePool:
+  case OpKind::ReduceMean:
+  case OpKind::Concat:
+    return true;
+  case OpKind::Fused:
+    return std::ranges::all_of(op.region(0).ops(), [](const auto &inner) {
+      return inner->def().is(OpTrait::Elementwise) || inner->def().is(OpTrait::Terminator) ||
+             takesPitch(*inner);
+    });
+  default:
+    return op.def().is(OpTrait::Elementwise);
+  }
+}
+
+Dims preferredStrides(const Value &value) {
+  const Type &type = value.type;
+  Dims strides = denseStrides(type);
+  constexpr int64_t kLine = 64, kCollides = 1024;
+  const Op *writer = value.definingOp();
+  if (!type.layout || type.rank() < 3 || isSubByte(type.dtype) || !type.isStatic() ||
+      innermostBytes(type) % kCollides != 0 || !writer || writer->result(0) != &value ||
+      !takesPitch(*writer) ||
+      !std::ranges::all_of(value.uses(), [](const Use &use) { return takesPitch(*use.user); }))
+    return strides;
+  std::vector<size_t> order = memoryOrder(type);
+  int64_t pitch = (innermostBytes(type) + kLine) * 8 / bitWidth(type.dtype);
+  for (size_t i = order.size() - 1; i-- > 0;) {
+    strides[order[i]] = pitch;
+    pitch *= type.dims[order[i]];
+  }
+  return strides;
+}
+
 bool followsLayout(const Type &type, const Dims &strides) {
   int64_t inner = 0;
   std::vector<size_t> order = memoryOrder(type);
@@ -138,6 +180,20 @@ private:
     buffer.life = timeline_.lifetime(value);
     plan_.buffers.push_back(std::move(buffer));
     return {plan_.buffers.size() - 1, 0, denseStrides(value.type)};
+  }
+
+  // In the arena, with the strides that suit its readers best.
+  Place newPreferredBuffer(const Value &value) {
+    Place at = newBuffer(value);
+    Dims strides = preferredStrides(value);
+    if (strides != at.strides) {
+      int64_t elements = 0; // up to the end of the outermost axis
+      for (size_t i = 0; i < strides.size(); ++i)
+        elements = std::max(elements, strides[i] * value.dims()[i]);
+      plan_.buffers[at.buffer].bytes = elements * bitWidth(value.type.dtype) / 8;
+      at.strides = std::move(strides);
+    }
+    return at;
   }
 
   void place(Value &value, Place at) {
@@ -262,7 +318,7 @@ private:
     if (!placeOf(result)) {
       if (insideAnother(op))
         return;
-      place(result, newBuffer(result));
+      place(result, newPreferredBuffer(result));
     }
     const Place at = *placeOf(result);
     auto axis = static_cast<size_t>(op.integer("axis"));
@@ -363,7 +419,7 @@ private:
       ++plan_.inPlaceCount;
       return place(result, std::move(*at));
     }
-    place(result, newBuffer(result));
+    place(result, newPreferredBuffer(result));
   }
 
   std::optional<Place> viewPlace(const Op &op) const {
@@ -407,7 +463,7 @@ private:
       const Place *at = x ? placeOf(*x) : nullptr;
       if (!at || plan_.buffers[at->buffer].space != Storage::Space::Arena ||
           x->dims() != result.dims() ||
-          !sameStrides(x->dims(), at->strides, denseStrides(result.type)) ||
+          !sameStrides(x->dims(), at->strides, preferredStrides(result)) ||
           bitWidth(x->type.dtype) != bitWidth(result.type.dtype) || isSubByte(x->type.dtype) ||
           !mayRunInPlace(op, i) || !isLastReader(op, *x, *at))
         continue;

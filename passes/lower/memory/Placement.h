@@ -31,6 +31,12 @@ struct Plan {
 // The strides of a dense value in its layout.
 Dims denseStrides(const Type &type);
 
+// The strides that a value's own buffer should have: dense, but where neighbouring pixels would lie
+// a multiple of 1024 bytes apart, so that a window or a tile of them would compete for a few sets
+// of the first-level cache, one cache line more. Only if the op that writes it and those that read
+// it take such strides at no cost.
+Dims preferredStrides(const Value &value);
+
 // Whether memory order and layout agree: the layout's outer axes have the larger strides. A stride
 // of 0 fits anywhere; a negative one nowhere.
 bool followsLayout(const Type &type, const Dims &strides);
