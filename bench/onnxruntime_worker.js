@@ -46,14 +46,16 @@ async function measure() {
   await session.run(inputs);
   const first = now() - ready;
   for (let i = 0; i < 2; ++i) await session.run(inputs);
-  const times = [];
+  const times = [], processor = process.cpuUsage();
   for (let i = 0; i < Number(runs); ++i) {
     const begin = now();
     await session.run(inputs);
     times.push(now() - begin);
   }
+  const used = process.cpuUsage(processor);
   times.sort((a, b) => a - b);
-  console.log(JSON.stringify({ ms: times[times.length >> 1], load: loaded - start, first, memory: process.memoryUsage().rss - before }));
+  console.log(JSON.stringify({ median: times[times.length >> 1], least: times[0], processor: (used.user + used.system) / 1e3 / times.length,
+    load: loaded - start, first, memory: process.memoryUsage().rss - before }));
 }
 
 if (process.argv[2] === '--outputs') writeOutputs(...process.argv.slice(3));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <vector>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -82,6 +84,29 @@ double peakDot8(const native::NativeTarget &target) {
 #endif
   (void)target;
   return 0;
+}
+
+double readBandwidth() {
+  using Clock = std::chrono::steady_clock;
+  typedef uint64_t Vector __attribute__((vector_size(32)));
+  // Parts short enough to be read undisturbed; several streams in each, for the prefetchers.
+  constexpr size_t kStreams = 8, kStream = (size_t{512} << 10) / sizeof(Vector), kParts = 64;
+  std::vector<Vector> block(kStreams * kStream * kParts, Vector{1, 2, 3, 4});
+  double best = 0;
+  for (size_t i = 0; i < 4 * kParts; ++i) {
+    const Vector *part = &block[i % kParts * kStreams * kStream];
+    auto begin = Clock::now();
+    Vector sums[kStreams] = {};
+    for (size_t at = 0; at < kStream; ++at)
+      for (size_t stream = 0; stream < kStreams; ++stream)
+        sums[stream] += part[stream * kStream + at];
+    for (Vector &sum : sums)
+      asm volatile("" : "+m"(sum));
+    std::chrono::duration<double> seconds = Clock::now() - begin;
+    best =
+        std::max(best, static_cast<double>(kStreams * kStream * sizeof(Vector)) / seconds.count());
+  }
+  return best;
 }
 
 } // namespace edgecc::bench

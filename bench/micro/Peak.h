@@ -13,4 +13,7 @@ double peakFlops(const native::NativeTarget &target);
 // if it has none.
 double peakDot8(const native::NativeTarget &target);
 
+// Bytes per second that the calling thread reads from memory, far more than caches hold.
+double readBandwidth();
+
 } // namespace edgecc::bench

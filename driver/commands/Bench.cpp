@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,13 @@ using Clock = std::chrono::steady_clock;
 
 double nanoseconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::nano>(to - from).count();
+}
+
+// Processor time of this process, all threads.
+double processorNanoseconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
 }
 
 // Resident memory of this process in bytes; 0 where /proc does not say.
@@ -82,11 +90,13 @@ Expected<void> execute(const BenchOptions &o) {
   EDGECC_CHECK(model.run());
   auto first = Clock::now();
   std::vector<double> times;
+  double processor = processorNanoseconds();
   for (unsigned i = 0; i < o.runs; ++i) {
     auto begin = Clock::now();
     EDGECC_CHECK(model.run());
     times.push_back(nanoseconds(begin, Clock::now()));
   }
+  processor = (processorNanoseconds() - processor) / o.runs;
   std::sort(times.begin(), times.end());
   double median = times[times.size() / 2], least = times.front();
   int64_t memory = residentBytes() - before;
@@ -109,6 +119,7 @@ Expected<void> execute(const BenchOptions &o) {
                          {"runs", o.runs},
                          {"median_ns", median},
                          {"min_ns", least},
+                         {"processor_ns", processor},
                          {"load_ns", nanoseconds(start, loaded)},
                          {"first_run_ns", nanoseconds(ready, first)},
                          {"memory_bytes", memory},

@@ -1,0 +1,28 @@
+// One process of edgecc's runtime.
+'use strict';
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+class Edgecc {
+  name = 'edgecc';
+
+  constructor(preparation) {
+    this.edgecc = preparation.edgecc;
+    this.json = path.join(preparation.folder, 'bench.json');
+  }
+
+  has() { return true; }
+
+  // Milliseconds and bytes; memory is what the process grew by.
+  run(each, threads, runs) {
+    execFileSync(this.edgecc, ['bench', each.blob, '--threads', threads, '--runs', runs, '--json', this.json,
+      ...(each.data ? ['--test-data', each.data] : [])], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const r = JSON.parse(fs.readFileSync(this.json));
+    return { median: r.median_ns / 1e6, least: r.min_ns / 1e6, processor: r.processor_ns / 1e6,
+      load: r.load_ns / 1e6, first: r.first_run_ns / 1e6,
+      memory: r.memory_bytes, weights: r.weights_bytes, arena: r.arena_bytes };
+  }
+}
+
+module.exports = { Edgecc };
