@@ -108,6 +108,7 @@ void checkFunction(const native::NativeTarget &target, DType dtype, const Functi
 }
 
 Real sigmoidOf(Real x) { return 1 / (1 + std::exp(-x)); }
+Real swishOf(Real x) { return x * sigmoidOf(x); }
 Real softplusOf(Real x) { return std::max<Real>(x, 0) + std::log1p(std::exp(-std::fabs(x))); }
 Real eluOf(Real x) { return x < 0 ? std::expm1(x) : x; }
 #define EXACT(name) [](Real x) -> Real { return std::name(x); }
@@ -119,6 +120,8 @@ TEST(NativeMath, F32FunctionsKeepTheirBounds) {
       {Log, EXACT(log), 0, 4, 1.5},
       {Tanh, EXACT(tanh), -12, 12, 2},
       {Sigmoid, sigmoidOf, -104, 90, 2.5},
+      {Swish, swishOf, -120, 90, 3, 2.7e-37f},
+      {Swish, swishOf, -20, 20, 3},
       {Erf, EXACT(erf), -5, 5, 2},
       {Elu, eluOf, -90, 10, 2},
       {Sin, EXACT(sin), -1e5f, 1e5f, 2, 6e-8f},

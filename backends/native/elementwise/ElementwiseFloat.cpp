@@ -239,6 +239,8 @@ Value *FloatEmitter::activation(const Op &op, Operands operands) {
     return b_.CreateFDiv(x, b_.CreateFAdd(c(1), absolute(e_, x)));
   case OpKind::Swish: {
     double alpha = op.real("alpha");
+    if (!wide_)
+      return math::swish(e_, x, alpha);
     return b_.CreateFMul(x, sigmoid(alpha == 1.0 ? x : b_.CreateFMul(x, c(alpha))));
   }
   case OpKind::Tanh:
