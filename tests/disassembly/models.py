@@ -11,14 +11,14 @@ def weights(*shape, dtype=np.float32):
     return random.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape).astype(dtype)
 
 
-def float_conv(channels, filters, extent, kernel, group=1):
+def float_conv(channels, filters, extent, kernel, group=1, activation="Relu"):
     model = Model()
     model.input("x", np.float32, [1, channels, extent, extent])
     model.constant("w", weights(filters, channels // group, kernel, kernel))
     model.constant("b", weights(filters))
     pad = kernel // 2
     model.node("Conv", ["x", "w", "b"], "z", pads=[pad] * 4, group=group)
-    model.node("Relu", ["z"], "y")
+    model.node(activation, ["z"], "y")
     model.output("y", np.float32, [1, filters, extent, extent])
     return model
 
@@ -58,6 +58,8 @@ def integer_gemm():
 
 FLOAT_MODELS = {"conv_3x3": lambda: float_conv(32, 64, 28, 3),
                 "conv_1x1": lambda: float_conv(64, 96, 28, 1),
+                # Long epilogues must not push the sums out of registers.
+                "conv_1x1_hard_swish": lambda: float_conv(64, 64, 52, 1, activation="HardSwish"),
                 "conv_first_layer": lambda: float_conv(3, 32, 64, 3),
                 "gemm": gemm}
 DEPTHWISE_MODELS = {"depthwise_3x3": lambda: float_conv(64, 64, 28, 3, group=64)}

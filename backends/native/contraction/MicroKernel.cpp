@@ -93,7 +93,11 @@ private:
     return sums;
   }
 
-  static int64_t chooseUnroll(int64_t extent, int64_t tile) {
+  int64_t chooseUnroll(int64_t extent, int64_t tile) const {
+    // Schedulers load the next step's columns ahead, for which 14 rows of two vectors leave no
+    // register in a file of 32: everything would be spilled in every step.
+    if (kernel_.parts.size() == 2 && tile >= 28)
+      return 1;
     int64_t most = tile >= 6 ? 2 : 4;
     if (extent <= 2 * most)
       return extent; // straight-line
