@@ -172,6 +172,14 @@ std::vector<std::string> describe(const std::vector<PassReport> &reports) {
   return lines;
 }
 
+// Values that random inputs have made too large for f16, and that no sample speaks of.
+int64_t leavingHalf(const std::vector<PassReport> &reports) {
+  int64_t count = 0;
+  for (const PassReport &report : reports)
+    count += report.statistics.count("values that may leave f16");
+  return count;
+}
+
 std::string timingTable(const std::vector<PassReport> &reports) {
   std::string out;
   for (const PassReport &report : reports)
@@ -270,8 +278,10 @@ Expected<void> suitDevice(CompressOptions &compress, const Target &target, const
   if (!target.device)
     return {};
   CompressionRecipe &recipe = compress.recipe;
+  recipe.splitDilation = hasNoDilation(*target.device);
   if (!computesInIntegers(*target.device)) {
     recipe.machine = Machine::HalfDevice;
+    recipe.watchHalf = true;
     if (recipe.quantize == "fp16")
       recipe.quantize.clear(); // as it is
     if (!recipe.quantize.empty())
@@ -363,6 +373,19 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   }
 
   bool isDeviceProgram = target.device && isNative;
+  Compression narrowing; // of a model that nothing has compressed, to a device's f16
+  NativeExecutor native({.threads = compileThreads(o), .compileThreads = compileThreads(o)});
+  if (recipe.machine == Machine::HalfDevice && isNative && o.passes.empty()) {
+    passOptions.executor = &native;
+    if (!compressed) {
+      EDGECC_TRY(opened, openInputs(compress, module->main()));
+      inputs = std::move(opened);
+      narrowing.data = inputs.learning.get();
+      passOptions.compression = &narrowing;
+      summary.warnings.insert(summary.warnings.end(), inputs.warnings.begin(),
+                              inputs.warnings.end());
+    }
+  }
   std::unique_ptr<Module> portable =
       o.compress.wantsReport() && !isDeviceProgram ? clone(*module) : nullptr;
   progress.step("generating code");
@@ -379,6 +402,12 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   if (compressed)
     std::move(compressed->state.notes.begin(), compressed->state.notes.end(),
               std::back_inserter(summary.notes));
+  std::ranges::move(narrowing.notes, std::back_inserter(summary.notes));
+  if (auto count = leavingHalf(passes.reports()); count > 0)
+    summary.warnings.push_back(
+        fmt::format("{} value{} may leave the range of f16, in which {} computes; the notes name "
+                    "{}, and --calibrate DIR keeps what has to be in f32",
+                    count, count == 1 ? "" : "s", summary.target, count == 1 ? "it" : "them"));
   summary.passes = describe(passes.reports());
   summary.timings = timingTable(passes.reports());
 

@@ -143,6 +143,8 @@ Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe
     add("transposed-conv-to-pixel-shuffle");
     add("transposed-conv-to-convolution"); // what the other one could not take
     add("fully-connected-to-convolution");
+    if (recipe.splitDilation)
+      add("dilated-conv-to-phases");
   }
 
   // --- compress: a smaller and faster function; what that costs is measured ---
@@ -163,7 +165,7 @@ Pipeline buildPipeline(const Registry &registry, const CompressionRecipe &recipe
   add("fold{dequantize=true,max-growth=8}");
   add("simplify");
   if (recipe.machine == Machine::HalfDevice) {
-    add("narrow-floats{to=f16}");
+    add(recipe.watchHalf ? "narrow-floats{to=f16,watch=true}" : "narrow-floats{to=f16}");
     add("fold"); // casts of constants
   }
   add("cse");

@@ -19,6 +19,7 @@ struct CompressionRecipe {
   std::string ranges;        // method of `calibrate`; empty: its default
   bool assumeRanges = false; // plan without samples: all activations lie in [-1, 1]
   bool hasSamples = false;   // some passes do better with samples, and do without
+  bool watchHalf = false;    // look which values leave f16, where it is what the machine has
   bool equalize = true;      // with integer activations
   bool correctBias = true;
   bool perTensorWeights = false;
@@ -29,6 +30,7 @@ struct CompressionRecipe {
   std::string saveCalibration;       // file for what `calibrate` observed
   std::string loadCalibration;       // file to use in place of running samples
   std::vector<std::string> rewrites; // passes that suit some hardware, by name
+  bool splitDilation = false;        // its convolution engines have no dilated windows
   Machine machine = Machine::Cpu;    // whose forms to rewrite to, and to lower to
 
   bool compresses() const {

@@ -1,6 +1,7 @@
 // Descriptions of devices: JSON in the schema of runtime/emulator/schema/device.fbs.
 #include "backends/device/Descriptions.h"
 #include "backends/device/Device.h"
+#include "backends/device/JsonLines.h"
 
 #include <algorithm>
 #include <flatbuffers/idl.h>
@@ -49,8 +50,29 @@ Expected<emulator::DeviceT> parse(const std::string &text, const std::string &wh
   return device;
 }
 
-Expected<nlohmann::json> readJson(const std::string &nameOrPath, int depth) {
+// A description's own text, and those of its bases behind it.
+struct Text {
+  std::string name, json;
+};
+
+// Where a field that checkDevice names stands: in the first text that has it, or has what it is
+// part of. Lists are replaced as a whole, so that their indices are those of that text.
+std::string placeOf(std::string field, const std::vector<Text> &texts) {
+  for (;;) {
+    for (const Text &text : texts)
+      if (int line = lineOfField(text.json, field))
+        return fmt::format("{}:{}", text.name, line);
+    size_t end = field.find_last_of(".[");
+    if (end == std::string::npos)
+      return texts.front().name;
+    field.resize(end);
+  }
+}
+
+Expected<nlohmann::json> readJson(const std::string &nameOrPath, int depth,
+                                  std::vector<Text> &texts) {
   EDGECC_TRY(text, readText(nameOrPath));
+  texts.push_back({nameOrPath, text});
   EDGECC_CHECK(parse(text, nameOrPath)); // says in which line a mistake is
   auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false,
                                     /*ignore_comments=*/true);
@@ -63,7 +85,7 @@ Expected<nlohmann::json> readJson(const std::string &nameOrPath, int depth) {
   std::filesystem::path named = json["base"].get<std::string>();
   if (named.extension() == ".json" && named.is_relative()) // beside the file that names it
     named = std::filesystem::path(nameOrPath).parent_path() / named;
-  EDGECC_TRY(base, readJson(named.string(), depth + 1));
+  EDGECC_TRY(base, readJson(named.string(), depth + 1, texts));
   base.merge_patch(json);
   return base;
 }
@@ -78,10 +100,15 @@ std::vector<std::string> deviceNames() {
 }
 
 Expected<emulator::DeviceT> loadDevice(const std::string &nameOrPath) {
-  EDGECC_TRY(json, readJson(nameOrPath, 0));
-  EDGECC_TRY(device, parse(json.dump(1), nameOrPath));
-  if (auto checked = emulator::checkDevice(device); !checked)
-    return error("no machine can be as described: " + checked.error().message, nameOrPath);
+  std::vector<Text> texts;
+  EDGECC_TRY(json, readJson(nameOrPath, 0, texts));
+  // Each text is in the schema, and so is what they give together: lines of it mean nothing.
+  EDGECC_TRY(device, parse(json.dump(), nameOrPath));
+  if (auto checked = emulator::checkDevice(device); !checked) {
+    const std::string &message = checked.error().message;
+    return error("no machine can be as described: " + message,
+                 placeOf(message.substr(0, message.find(':')), texts));
+  }
   return device;
 }
 

@@ -14,6 +14,7 @@ Expected<std::unique_ptr<Module>> lowerFor(const emulator::DeviceT &device,
   registerBuiltinPasses(registry);
   CompressionRecipe recipe;
   bool isInteger = driver::computesInIntegers(device);
+  recipe.splitDilation = driver::hasNoDilation(device);
   recipe.machine = isInteger ? Machine::IntegerDevice : Machine::HalfDevice;
   if (isInteger) {
     recipe.quantize = "int8";

@@ -150,6 +150,8 @@ int compileCommand(int argc, char **argv) {
   CompressOptions compress = options.compress;
   if (compress.recipe.quantize.empty() && quantizesForTarget(options.target))
     compress.recipe.quantize = "int8"; // which a compile for it does unasked
+  else if (compress.recipe.quantize.empty() && isDeviceTarget(options.target))
+    compress.recipe.quantize = "fp16"; // as all of it is
   if (auto checked = checkCompressArguments(compress, options.passes); !checked)
     return report(checked.error());
   auto summary = compileModel(options);

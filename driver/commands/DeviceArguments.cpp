@@ -12,18 +12,28 @@ void declareDeviceArguments(CLI::App &app, CompileOptions &o, std::string &budge
                  const std::string &help) {
     return app.add_option(name, value, help)->type_name(type)->group("Devices");
   };
-  add("--shaves,--units", o.device.units, "N",
-      "vector units of each stream; default: the device's");
-  add("--streams", o.device.streams, "N", "copies of the program that run side by side");
-  add("--batch", o.device.batch, "N", "frames for each visit of a context")
-      ->check(CLI::PositiveNumber);
+  // 0 is what these hold where they are not given.
+  CLI::Validator atLeastOne(
+      [](const std::string &text) {
+        bool isZero = !text.empty() && text.find_first_not_of('0') == std::string::npos;
+        return isZero ? std::string("0 is too few: give 1 or more, or leave the option out for the "
+                                    "device's default")
+                      : std::string();
+      },
+      "");
+  add("--shaves,--units", o.device.units, "N", "vector units of each stream; default: the device's")
+      ->check(atLeastOne);
+  add("--streams", o.device.streams, "N", "copies of the program that run side by side")
+      ->check(atLeastOne);
+  add("--batch", o.device.batch, "N", "frames for each visit of a context")->check(atLeastOne);
   add("--compute-cap", o.device.computeCap, "F", "fraction of the compute units that may be used")
       ->check(CLI::Range(0.01, 1.0));
   add("--control-cap", o.device.controlCap, "F", "fraction of the controllers")
       ->check(CLI::Range(0.01, 1.0));
   add("--memory-cap", o.device.memoryCap, "F", "fraction of the memory")
       ->check(CLI::Range(0.01, 1.0));
-  add("--contexts", o.device.contexts, "N", "split the model into so many contexts");
+  add("--contexts", o.device.contexts, "N", "split the model into so many contexts")
+      ->check(atLeastOne);
   app.add_flag("--no-host{false}", o.device.allowHost,
                "fail if an op cannot run on the device, rather than run it on the host")
       ->group("Devices");

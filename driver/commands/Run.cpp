@@ -272,12 +272,23 @@ Expected<int> runDevice(const RunOptions &o, nlohmann::json &json) {
   EDGECC_CHECK(setInputs(*model, o));
   EDGECC_CHECK(model->run());
   EDGECC_TRY(code, showResults(*model, o, json));
+  const emulator::ProgramT &program = model->blob().program();
+  const auto &nonFinite = model->report().nonFinite;
+  if (nonFinite) {
+    const auto &layer = *program.layers[static_cast<size_t>(nonFinite->layer)];
+    fmt::print(stderr,
+               "edgecc: warning: layer '{}' ({}) is the first that gives {}, {} elements in one "
+               "instruction: a value has left the range of f16\n",
+               layer.name, layer.op, nonFinite->isNaN ? "NaN" : "infinite values",
+               nonFinite->count);
+    json["non_finite"] = {{"layer", layer.name},
+                          {"op", layer.op},
+                          {"nan", nonFinite->isNaN},
+                          {"elements", nonFinite->count}};
+  }
   for (unsigned i = 0; i < model->outputs().size(); ++i)
     if (holdsNan(model->output(i)))
-      fmt::print(stderr,
-                 "edgecc: warning: output '{}' holds NaN: a value may have left the range of f16\n",
-                 model->outputs()[i].name);
-  const emulator::ProgramT &program = model->blob().program();
+      fmt::print(stderr, "edgecc: warning: output '{}' holds NaN\n", model->outputs()[i].name);
   auto measured = emulator::measure(program);
   if (!measured)
     return error(measured.error().message, o.model);

@@ -74,6 +74,14 @@ bool computesInIntegers(const emulator::DeviceT &device) {
   return device.dataflow || device.scheduled->native_type == "i8";
 }
 
+bool hasNoDilation(const emulator::DeviceT &device) {
+  return device.scheduled &&
+         std::ranges::any_of(device.scheduled->engines, [](const auto &engine) {
+           return engine->kind == emulator::EngineKind::Convolution && engine->limits &&
+                  !engine->limits->dilation;
+         });
+}
+
 bool quantizesForTarget(const std::string &target) {
   if (!isDeviceTarget(target))
     return false;

@@ -15,11 +15,11 @@ bool quantizesForTarget(const std::string &target);
 // Whether its engines want integers rather than f16.
 bool computesInIntegers(const emulator::DeviceT &device);
 
+// Whether a convolution engine has no dilated windows.
+bool hasNoDilation(const emulator::DeviceT &device);
+
 // Fails where an option is about the other kind of machine.
 Expected<void> checkDeviceOptions(const CompileOptions &o, const emulator::DeviceT &device);
-
-// Whether its engines want integers rather than f16.
-bool computesInIntegers(const emulator::DeviceT &device);
 
 // Maps the module's first function, compiles what is left to the host, lets the emulator measure
 // the program, judges the budget, and writes the blob.

@@ -32,6 +32,12 @@ void registerCompressPasses(Registry &registry) {
                 transposedConvToConvolution,
                 {},
                 kIsRewrite});
+  registry.add({"dilated-conv-to-phases",
+                "Turns dilated convolutions into plain ones over an image whose phases lie side by "
+                "side.",
+                dilatedConvToPhases,
+                {},
+                kIsRewrite});
   registry.add({"fully-connected-to-convolution",
                 "Turns Gemm and MatMul by constant weights into convolutions of kernel 1.",
                 fullyConnectedToConvolution,
@@ -179,7 +185,10 @@ void registerCompressPasses(Registry &registry) {
   registry.add({"narrow-floats",
                 "Stores weights and activations as f16 or bf16; ops compute in f32 and round once.",
                 narrowFloats,
-                {{"to", std::string("f16"), "f16 or bf16"}}});
+                {{"to", std::string("f16"), "f16 or bf16"},
+                 {"watch", false,
+                  "for f16: run the model on the calibration samples, or else on random inputs, and "
+                  "tell which values leave f16; on samples, these stay in f32"}}});
 
   // rounding and bias
   registry.add(

@@ -15,6 +15,7 @@ Expected<void> removeDeadChannels(Module &module, PassContext &context);
 // rewrites
 Expected<void> transposedConvToPixelShuffle(Module &module, PassContext &context);
 Expected<void> transposedConvToConvolution(Module &module, PassContext &context);
+Expected<void> dilatedConvToPhases(Module &module, PassContext &context);
 Expected<void> fullyConnectedToConvolution(Module &module, PassContext &context);
 Expected<void> spaceToDepthInput(Module &module, PassContext &context);
 Expected<void> splitLargeKernels(Module &module, PassContext &context);

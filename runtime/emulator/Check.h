@@ -13,6 +13,9 @@ inline constexpr uint32_t kMaxHostParts = 1024;
 inline constexpr uint32_t kMaxStreams = 64; // copies of a scheduled program
 inline constexpr uint32_t kMaxUnits = 4096; // of an engine; also clusters and sub-clusters
 inline constexpr uint32_t kMaxBatch = 4096;
+// Windows and strides of a pooling that is fused to a convolution: what they are taken from is no
+// more than a few times as large as the result.
+inline constexpr uint32_t kMaxFusedPool = 4;
 
 Result<void> checkScheduled(const ProgramT &program, uint64_t weightsBytes);
 Result<void> checkDataflow(const ProgramT &program, uint64_t weightsBytes);

@@ -121,6 +121,9 @@ private:
     }
     if (node->kernel.AsHostCall())
       return bad(where + " calls the host", layer);
+    if (const auto *contraction = node->kernel.AsContraction();
+        contraction && contraction->pool_kernel > 0)
+      return bad(where + " pools what it convolves, which is two nodes here", layer);
     if (auto checked =
             checkOperands(node->kernel, node->stages, inputs, operandOfStream(node->output));
         !checked)

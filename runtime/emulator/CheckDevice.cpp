@@ -42,15 +42,58 @@ private:
 
 bool isKnown(WorkClass work) { return work >= WorkClass::MIN && work <= WorkClass::MAX; }
 
+bool isPowerOfTwo(uint32_t value) { return value > 0 && (value & (value - 1)) == 0; }
+
+// Index of the first element whose key an earlier one has; -1 if there is none.
+template <class List, class Key> int repeated(const List &list, Key &&key) {
+  for (size_t i = 0; i < list.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (list[i] && list[j] && key(*list[i]) == key(*list[j]))
+        return static_cast<int>(i);
+  return -1;
+}
+
+void checkRates(const std::vector<std::unique_ptr<WorkRateT>> &rates, const std::string &at,
+                Checker &check) {
+  for (const auto &rate : rates) {
+    check.require(rate && isKnown(rate->work), at, "names no kind of work");
+    if (!rate)
+      continue;
+    check.positive(rate->units_per_cycle, at + ".units_per_cycle");
+    check.notNegative(rate->overhead_us, at + ".overhead_us");
+  }
+  check.require(repeated(rates, [](const WorkRateT &rate) { return rate.work; }) < 0, at,
+                "names a kind of work twice");
+}
+
+void checkLimits(const ConvolutionLimitsT &limits, const std::string &at, Checker &check) {
+  for (const auto &pool : limits.pools)
+    check.require(pool && pool->kernel >= 1 && pool->stride >= 1 && pool->pad < pool->kernel &&
+                      pool->pool_kernel >= 1 && pool->pool_kernel <= kMaxFusedPool &&
+                      pool->pool_stride >= 1 && pool->pool_stride <= kMaxFusedPool,
+                  at + ".pools",
+                  fmt::format("kernel, stride, pool_kernel and pool_stride must be at least 1, the "
+                              "last two at most {}, and pad below kernel",
+                              kMaxFusedPool));
+}
+
+// The names of functions that an engine knows are those of the program's format.
+bool isFunction(const std::string &name) {
+  return std::ranges::any_of(EnumValuesFunction(),
+                             [&](Function function) { return name == EnumNameFunction(function); });
+}
+
 void checkMemory(const MemoryT &memory, const std::string &at, Checker &check) {
   check.require(!memory.name.empty(), at + ".name", "must not be empty");
   check.require(memory.bytes > 0 && memory.bytes <= kMaxMemoryBytes, at + ".bytes",
                 "must lie in [1, 2^32]");
   check.positive(memory.bandwidth_gb_s, at + ".bandwidth_gb_s");
-  check.require(memory.alignment >= 1 && memory.alignment <= 4096 &&
-                    (memory.alignment & (memory.alignment - 1)) == 0,
-                at + ".alignment", "must be a power of two up to 4096");
+  check.require(isPowerOfTwo(memory.alignment) && memory.alignment <= 4096, at + ".alignment",
+                "must be a power of two up to 4096");
+  check.require(isPowerOfTwo(memory.burst_bytes) && memory.burst_bytes <= 4096, at + ".burst_bytes",
+                "must be a power of two up to 4096");
   check.count(memory.slices, at + ".slices");
+  check.require(memory.slices <= memory.bytes, at + ".slices", "must hold a byte each");
   check.require(memory.reserved_slices < memory.slices, at + ".reserved_slices",
                 "must leave a slice");
   check.require(memory.extra_bytes <= memory.bytes, at + ".extra_bytes",
@@ -71,19 +114,29 @@ void checkEngine(const EngineT &engine, const ScheduledMachineT &machine, const 
   check.notNegative(engine.bandwidth_gb_s, at + ".bandwidth_gb_s");
   check.notNegative(engine.energy_pj_per_mac, at + ".energy_pj_per_mac");
   check.notNegative(engine.energy_pj_per_element, at + ".energy_pj_per_element");
+  check.require(engine.units_per_stream <= engine.count, at + ".units_per_stream",
+                fmt::format("must not exceed count, {}", engine.count));
+  check.require(engine.slices_per_unit <= kMaxUnits, at + ".slices_per_unit",
+                fmt::format("must not exceed {}", kMaxUnits));
+  check.require(engine.bus_bytes <= 4096, at + ".bus_bytes", "must lie in [0, 4096]");
+  check.require(engine.tile_us <= 1e9 && engine.tile_us >= -1e9, at + ".tile_us",
+                "must be at most 1e9, or negative: as issue_us");
+  check.require(!engine.memories.empty(), at + ".memories",
+                "must name a memory that its operands may lie in");
+  for (const std::string &name : engine.activations)
+    check.require(isFunction(name), at + ".activations",
+                  fmt::format("'{}' is no function of runtime/emulator/schema/program.fbs", name));
+  for (const std::string &name : engine.float_types)
+    check.require(name == "f16" || name == "f32", at + ".float_types", "are f16 and f32");
+  if (engine.limits)
+    checkLimits(*engine.limits, at + ".limits", check);
   check.require(engine.kind != EngineKind::Convolution || !engine.modes.empty(), at + ".modes",
                 "a convolution engine needs one");
   for (const auto &mode : engine.modes)
     check.require(mode && mode->in_block >= 1 && mode->in_block <= 65536 && mode->out_block >= 1 &&
                       mode->out_block <= 65536 && mode->extra_cycles <= 65536,
                   at + ".modes", "blocks must lie in [1, 65536]");
-  for (const auto &rate : engine.rates) {
-    check.require(rate && isKnown(rate->work), at + ".rates", "names no kind of work");
-    if (rate) {
-      check.positive(rate->units_per_cycle, at + ".rates.units_per_cycle");
-      check.notNegative(rate->overhead_us, at + ".rates.overhead_us");
-    }
-  }
+  checkRates(engine.rates, at + ".rates", check);
   for (const std::string &memory : engine.memories)
     check.require(std::ranges::any_of(machine.memories,
                                       [&](const auto &m) { return m && m->name == memory; }),
@@ -109,6 +162,9 @@ void checkMachine(const ScheduledMachineT &machine, Checker &check) {
   }
   check.require(bytes <= kMaxMemoryBytes, "scheduled.memories",
                 "hold more than 2^32 bytes together");
+  int again = repeated(machine.memories, [](const MemoryT &memory) { return memory.name; });
+  check.require(again < 0, fmt::format("scheduled.memories[{}].name", again),
+                "is that of an earlier memory");
   check.require(constants, "scheduled.memories", "one must have holds_constants");
   check.require(interface, "scheduled.memories", "one must have holds_interface");
   for (size_t i = 0; i < machine.engines.size(); ++i) {
@@ -117,6 +173,9 @@ void checkMachine(const ScheduledMachineT &machine, Checker &check) {
     if (machine.engines[i])
       checkEngine(*machine.engines[i], machine, at, check);
   }
+  again = repeated(machine.engines, [](const EngineT &engine) { return engine.name; });
+  check.require(again < 0, fmt::format("scheduled.engines[{}].name", again),
+                "is that of an earlier engine");
   check.notNegative(machine.layer_us, "scheduled.layer_us");
   check.require(machine.native_type == "f16" || machine.native_type == "i8",
                 "scheduled.native_type", "must be f16 or i8");
@@ -124,6 +183,19 @@ void checkMachine(const ScheduledMachineT &machine, Checker &check) {
                 "scheduled.max_streams", fmt::format("must lie in [1, {}]", kMaxStreams));
   check.require(machine.default_streams >= 1 && machine.default_streams <= machine.max_streams,
                 "scheduled.default_streams", "must lie in [1, max_streams]");
+  uint64_t vectors = 0;
+  for (const auto &engine : machine.engines)
+    if (engine && engine->kind == EngineKind::Vector)
+      vectors = std::max<uint64_t>(vectors, engine->count);
+  uint64_t most = machine.max_units_times_streams ? machine.max_units_times_streams : vectors;
+  check.require(machine.max_units_times_streams <= kMaxUnits * kMaxStreams,
+                "scheduled.max_units_times_streams",
+                fmt::format("must not exceed {}", kMaxUnits * kMaxStreams));
+  check.require(machine.default_units <= vectors &&
+                    uint64_t{machine.default_units} * machine.default_streams <= most,
+                "scheduled.default_units",
+                fmt::format("must not exceed the {} vector units, nor {} for all default_streams",
+                            vectors, most));
 }
 
 void checkMachine(const DataflowMachineT &machine, Checker &check) {
@@ -140,8 +212,10 @@ void checkMachine(const DataflowMachineT &machine, Checker &check) {
   check.notNegative(machine.row_overhead_cycles, "dataflow.row_overhead_cycles");
   for (const auto &work : machine.work) {
     check.require(work && isKnown(work->work), "dataflow.work", "names no kind of work");
-    if (work)
+    if (work) {
       check.positive(work->fraction, "dataflow.work.fraction");
+      check.count(work->controllers, "dataflow.work.controllers");
+    }
   }
   for (const auto &precision : machine.precisions) {
     check.require(precision != nullptr, "dataflow.precisions", "is empty");

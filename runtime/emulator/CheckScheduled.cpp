@@ -29,6 +29,7 @@ public:
       if (!barrier)
         return bad("a barrier is missing");
     signals_.assign(scheduled_.barriers.size(), 0);
+    lastLayer_.assign(scheduled_.queues.size(), -1);
     for (size_t i = 0; i < scheduled_.instructions.size(); ++i)
       if (auto checked = instruction(i); !checked)
         return checked;
@@ -96,6 +97,10 @@ private:
       return bad(where + " uses more units than its queue has", layer);
     if (engine.kind == EngineKind::Convolution && instruction->mode >= engine.modes.size())
       return bad(where + " has a mode that its engine has not", layer);
+    if (instruction->continues &&
+        (instruction->starts_stage || lastLayer_[instruction->queue] != layer))
+      return bad(where + " continues what its queue has not begun", layer);
+    lastLayer_[instruction->queue] = layer;
     for (uint32_t barrier : instruction->waits)
       if (barrier >= scheduled_.barriers.size())
         return bad(where + " waits for no barrier", layer);
@@ -138,6 +143,7 @@ private:
   const ScheduledProgramT &scheduled_;
   const ScheduledMachineT &machine_;
   uint64_t weightsBytes_;
+  std::vector<int> lastLayer_;    // of each queue, as far as seen
   std::vector<uint64_t> signals_; // of each barrier, as far as seen
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/emulator/Cost.h"
 
+#include "runtime/emulator/kernels/Kernels.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -45,6 +47,12 @@ Work kernelWork(const KernelUnion &kernel, std::span<const std::vector<int64_t>>
                   : one                   ? WorkClass::Depthwise
                                           : WorkClass::Grouped;
       depth = static_cast<double>(product(std::span(inputs[1]).subspan(1)));
+    }
+    if (contraction.pool_kernel > 0) {
+      elements =
+          static_cast<double>(product(convolvedDims(contraction, inputs[0], inputs[1], output)));
+      work.elements = static_cast<uint64_t>(elements);
+      work.stageUnits = elements; // one comparison for each
     }
     work.units = elements * depth;
     work.macs = static_cast<uint64_t>(work.units);
@@ -165,6 +173,72 @@ uint64_t trafficOf(const ViewT &view) {
   return (elements * bitsOf(view.type) + 7) / 8;
 }
 
+// A transfer goes through both operands in one order of the elements, run by run of consecutive
+// bytes on either side.
+struct Runs {
+  uint64_t count = 1, bytes = 0; // of each
+
+  uint64_t inUnits(uint64_t unit) const { return count * divideUp(bytes, unit); }
+};
+
+struct TransferAxis {
+  uint64_t extent;
+  int64_t from, to; // strides
+};
+
+// In the order of the axes, the innermost first.
+Runs runsOf(std::span<const TransferAxis> axes, int64_t TransferAxis::*side, unsigned bits) {
+  Runs runs;
+  uint64_t length = bits == 4 ? 1 : bits / 8; // in units of the strides
+  bool isRun = true;
+  for (const TransferAxis &axis : axes) {
+    isRun = isRun && static_cast<uint64_t>(std::abs(axis.*side)) == length;
+    (isRun ? length : runs.count) *= axis.extent;
+  }
+  runs.bytes = bits == 4 ? (length + 1) / 2 : length;
+  return runs;
+}
+
+struct Transfer {
+  double us = 0;                  // of the engine's bus
+  uint64_t read = 0, written = 0; // bytes, whole bursts
+};
+
+// The order is that of one side or the other, whichever takes fewer cycles.
+Transfer transferOf(const EngineT &engine, const ViewT &from, const ViewT &to, uint64_t fromBurst,
+                    uint64_t toBurst) {
+  std::vector<TransferAxis> axes;
+  for (size_t i = 0; i < to.dims.size(); ++i) {
+    size_t missing = to.dims.size() - std::min(from.dims.size(), to.dims.size());
+    bool repeats = i < missing || from.dims[i - missing] == 1;
+    if (to.dims[i] > 1)
+      axes.push_back({static_cast<uint64_t>(to.dims[i]), repeats ? 0 : from.strides[i - missing],
+                      to.strides[i]});
+  }
+  Transfer best;
+  uint64_t leastCycles = 0, leastBytes = std::numeric_limits<uint64_t>::max();
+  for (auto side : {&TransferAxis::from, &TransferAxis::to}) {
+    std::ranges::stable_sort(axes, {},
+                             [&](const TransferAxis &axis) { return std::abs(axis.*side); });
+    Runs in = runsOf(axes, &TransferAxis::from, bitsOf(from.type)),
+         out = runsOf(axes, &TransferAxis::to, bitsOf(to.type));
+    uint64_t bus = std::max(engine.bus_bytes, 1u);
+    uint64_t cycles = std::max(in.inUnits(bus), out.inUnits(bus));
+    uint64_t read = in.inUnits(fromBurst) * fromBurst, written = out.inUnits(toBurst) * toBurst;
+    if (leastBytes != std::numeric_limits<uint64_t>::max() &&
+        std::pair(cycles, read + written) >= std::pair(leastCycles, leastBytes))
+      continue;
+    leastCycles = cycles;
+    leastBytes = read + written;
+    best.us = engine.bus_bytes > 0
+                  ? static_cast<double>(cycles) / (engine.clock_mhz * engine.efficiency)
+                  : 0;
+    best.read = read;
+    best.written = written;
+  }
+  return best;
+}
+
 } // namespace
 
 bool isTranscendental(Function function) {
@@ -203,7 +277,7 @@ Work workOf(const KernelUnion &kernel, std::span<const std::unique_ptr<StageT>> 
   double units = static_cast<double>(work.elements) * static_cast<double>(stages.size());
   work.stagesAreCheap = cheap;
   if (kernel.type != Kernel::Map) {
-    work.stageUnits = units;
+    work.stageUnits += units;
   } else if (!stages.empty()) {
     work.kind = cheap ? WorkClass::Arithmetic : WorkClass::Transcendental;
     work.units = units;
@@ -224,7 +298,9 @@ Cost costOf(const DeviceT &device, const EngineT &engine, const InstructionT &in
             std::span<const uint32_t> memoryOf) {
   const ScheduledMachineT &machine = *device.scheduled;
   Cost cost;
-  cost.issueUs = engine.issue_us + (instruction.starts_stage ? machine.layer_us : 0);
+  bool continues = instruction.continues && engine.tile_us >= 0;
+  cost.issueUs = (continues ? engine.tile_us : engine.issue_us) +
+                 (instruction.starts_stage ? machine.layer_us : 0);
 
   std::vector<std::vector<int64_t>> inputs;
   for (const auto &view : instruction.inputs) {
@@ -251,9 +327,21 @@ Cost costOf(const DeviceT &device, const EngineT &engine, const InstructionT &in
     cost.computeUs = vectorUs(engine, work, instruction.units);
     break;
   case EngineKind::Transfer:
-    // A copy; the memories and the engine's own bandwidth set its time.
-    cost.computeUs =
-        instruction.kernel.type == Kernel::Map && instruction.stages.empty() ? 0 : kNever;
+    // A copy: the memories set its time, and its bus. It moves whole bursts, where vector and
+    // convolution engines gather what they need before it leaves.
+    if (instruction.kernel.type != Kernel::Map || !instruction.stages.empty() ||
+        instruction.inputs.size() != 1 || instruction.outputs.size() != 1) {
+      cost.computeUs = kNever;
+    } else {
+      const ViewT &from = *instruction.inputs[0], &to = *instruction.outputs[0];
+      uint32_t source = memoryOf[from.buffer], target = memoryOf[to.buffer];
+      Transfer transfer = transferOf(engine, from, to, machine.memories[source]->burst_bytes,
+                                     machine.memories[target]->burst_bytes);
+      cost.computeUs = transfer.us;
+      cost.read = cost.written = {};
+      cost.read[source] = transfer.read;
+      cost.written[target] = transfer.written;
+    }
     break;
   case EngineKind::Host:
     // The way there and back; the host's own time is not the device's.

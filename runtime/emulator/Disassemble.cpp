@@ -29,10 +29,14 @@ std::string kernelText(const KernelUnion &kernel) {
   if (const ContractionT *contraction = kernel.AsContraction()) {
     if (contraction->product)
       return "product";
-    return fmt::format("conv /{} groups={} pads={},{}{}", fmt::join(contraction->strides, "x"),
+    return fmt::format("conv /{} groups={} pads={},{}{}{}", fmt::join(contraction->strides, "x"),
                        contraction->groups, fmt::join(contraction->pads_low, "x"),
                        fmt::join(contraction->pads_high, "x"),
-                       contraction->carries_in ? " carry" : "");
+                       contraction->carries_in ? " carry" : "",
+                       contraction->pool_kernel > 0
+                           ? fmt::format(" pool.Max {0}x{0} /{1}x{1}", contraction->pool_kernel,
+                                         contraction->pool_stride)
+                           : "");
   }
   if (const PoolT *pool = kernel.AsPool())
     return fmt::format("pool.{} {} /{}", EnumNamePoolKind(pool->kind), fmt::join(pool->kernel, "x"),
@@ -92,10 +96,14 @@ private:
       operands += " <-";
       for (const auto &input : instruction.inputs)
         operands += " " + viewText(*input);
-      line("{:>5} q{} {}{}{} wait[{}] signal[{}] {:.2f} us ; {}", i, instruction.queue,
+      line("{:>5} q{} {}{}{} wait[{}] signal[{}] {:.2f} us{} ; {}", i, instruction.queue,
            kernelText(instruction.kernel), stagesText(instruction.stages), operands,
            fmt::join(instruction.waits, ","), fmt::join(instruction.signals, ","),
-           instruction.estimated_us, program_.layers[instruction.layer]->name);
+           instruction.estimated_us,
+           instruction.starts_stage ? " stage"
+           : instruction.continues  ? " continues"
+                                    : "",
+           program_.layers[instruction.layer]->name);
     }
   }
 

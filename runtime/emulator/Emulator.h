@@ -9,6 +9,7 @@
 #include "runtime/emulator/Program.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace edgecc::emulator {
@@ -57,6 +58,13 @@ struct EngineUse {
   double busy = 0; // fraction of the run
 };
 
+// A value that is no number or not finite, computed from finite ones.
+struct NonFinite {
+  int layer = -1; // of the program's layers: the first that gave one
+  bool isNaN = false;
+  uint64_t count = 0; // of elements that the instruction gave
+};
+
 struct RunReport {
   double latencyUs = 0; // of the first frame, alone on the device
   double fps = 0;       // steady state with all streams, or batches
@@ -67,6 +75,7 @@ struct RunReport {
   std::vector<EngineUse> engines;
   std::vector<MemoryUse> memories; // dataflow: "cluster0"..., "link"
   std::vector<Span> timeline;
+  std::optional<NonFinite> nonFinite; // of scheduled programs, where numbers were computed
 };
 
 class Emulator {

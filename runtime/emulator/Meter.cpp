@@ -19,8 +19,8 @@ bool Meter::take(const ScheduledMachine *machine) {
 }
 
 bool Meter::take(const Engine *engine) {
-  return all(engine->name(), engine->modes(), engine->activations(), engine->rates(),
-             engine->memories());
+  return all(engine->name(), engine->modes(), engine->limits(), engine->activations(),
+             engine->rates(), engine->memories(), engine->float_types());
 }
 
 bool Meter::take(const DataflowMachine *machine) {
@@ -61,7 +61,8 @@ bool Meter::kernel(Kernel type, const void *table) {
   switch (type) {
   case Kernel::Contraction: {
     const auto *kernel = static_cast<const Contraction *>(table);
-    return all(kernel->strides(), kernel->dilations(), kernel->pads_low(), kernel->pads_high());
+    return all(kernel->strides(), kernel->dilations(), kernel->pads_low(), kernel->pads_high(),
+               kernel->kernel());
   }
   case Kernel::Pool: {
     const auto *kernel = static_cast<const Pool *>(table);

@@ -51,6 +51,8 @@ private:
   bool take(const ScheduledMachine *machine);
   bool take(const Memory *memory) { return take(memory->name()); }
   bool take(const Engine *engine);
+  bool take(const ConvolutionLimits *limits) { return !limits || take(limits->pools()); }
+  bool take(const FusedPool *) { return bytes(8); }
   bool take(const ConvolutionMode *) { return bytes(8); }
   bool take(const WorkRate *) { return bytes(8); }
   bool take(const DataflowMachine *machine);

@@ -5,7 +5,7 @@
 """
 import numpy as np
 
-from small_network import CLASSES, MACS, TARGETS, main, write
+from small_network import CLASSES, MACS, TARGETS, Model, main, write
 
 
 def scores(tool, model, *options):
@@ -157,6 +157,52 @@ def a_description_of_ones_own(tool):
     assert "clusterz" in text and not (tool.folder / "bad.blob").exists(), text
 
 
+def write_wide(folder):
+    """Squares beyond 65504 whose mean is not, and a logarithm that 1e-10 keeps finite."""
+    m = Model("wide")
+    x = m.input("x", np.float32, [1, 4, 8, 8])
+    y = m.node("Relu", [x], "positive", "positive")
+    y = m.node("Add", [y, m.constant("least", np.float32(1e-10))], "sum", "guard")
+    y = m.node("Log", [y], "log", "logarithm")
+    m.output(y, np.float32, [1, 4, 8, 8])
+    z = m.node("Mul", [x, m.constant("gain", np.float32(300))], "scaled", "amplify")
+    z = m.node("Mul", [z, z], "squares", "square")
+    z = m.node("Mul", [z, m.constant("down", np.float32(1e-3))], "power", "attenuate")
+    m.output(z, np.float32, [1, 4, 8, 8])
+    m.write(folder / "wide.onnx")
+    rng = np.random.default_rng(5)
+    np.save(folder / "wide.npy", rng.uniform(-2, 2, (4, 1, 4, 8, 8)).astype(np.float32))
+    np.save(folder / "wide_input.npy", rng.uniform(-2, 2, (1, 4, 8, 8)).astype(np.float32))
+
+
+def values_beyond_f16_are_named_and_kept(tool):
+    write_wide(tool.folder)
+
+    def outputs(model):
+        text = tool.run("run", model, "--input", "wide_input.npy", "--output-dir", f"{model}.out",
+                        "--json", "run.json")
+        return text, [np.load(tool.folder / f"{model}.out/{name}.npy") for name in ("log", "power")]
+
+    _, wanted = outputs("wide.onnx")
+    text = tool.run("wide.onnx", "-o", "wide.blob", "--target", "myriadx", "--report-json", "r.json")
+    assert "1 value may leave the range of f16" in text and "square" in text, text
+    assert any("square" in note for note in tool.json("r.json")["notes"]), tool.json("r.json")
+    text, found = outputs("wide.blob")
+    assert "'square'" in text and "infinite" in text, text
+    assert tool.json("run.json")["non_finite"]["layer"] == "square"
+    assert np.isfinite(found[0]).all() and np.abs(found[0] - wanted[0]).max() < 0.05
+
+    (tool.folder / "wide").mkdir()
+    for i, sample in enumerate(np.load(tool.folder / "wide.npy")):
+        np.save(tool.folder / f"wide/{i}.npy", sample)
+    text = tool.run("wide.onnx", "-o", "wide.blob", "--target", "myriadx", "--calibrate", "wide")
+    assert "square" in text and "stays in f32" in text and "may leave" not in text, text
+    text, found = outputs("wide.blob")
+    assert "infinite" not in text and "non_finite" not in tool.json("run.json"), text
+    for got, want in zip(found, wanted):
+        assert np.abs(got - want).max() < 0.005 * np.abs(want).max()
+
+
 def what_does_not_fit_the_target_is_refused(tool):
     for options, words in [
             (["--target", "myriadx", "--emit", "obj"], ["--emit", "blob"]),
@@ -164,6 +210,10 @@ def what_does_not_fit_the_target_is_refused(tool):
             (["--target", "myriadx", "--batch", "4"], ["--batch", "streams"]),
             (["--target", "hailo8", "--shaves", "4"], ["--shaves", "contexts"]),
             (["--target", "myriadx", "--shaves", "99"], ["99", "--shaves"]),
+            (["--target", "myriadx", "--shaves", "0"], ["--shaves", "0 is too few"]),
+            (["--target", "myriadx", "--streams", "0"], ["--streams", "0 is too few"]),
+            (["--target", "hailo8", "--contexts", "0"], ["--contexts", "0 is too few"]),
+            (["--target", "hailo8", "--batch", "0"], ["--batch", "0 is too few"]),
             (["--shaves", "4"], ["--shaves", "--target", "myriadx"]),
             (["--target", "absent.json"], ["absent.json"])]:
         text = tool.run("model.onnx", "-o", "out.blob", *options, exit_code=2)
@@ -174,5 +224,5 @@ def what_does_not_fit_the_target_is_refused(tool):
 main([computes_what_the_model_does, integers_equal_native_code, run_says_what_it_cost,
       inspect_has_what_scripts_want, estimate_is_near_the_count,
       text_and_disassembly_name_the_layers, verify_finds_damage, same_bytes_every_time,
-      options_change_the_program, ops_on_the_host_are_named, a_description_of_ones_own,
+      options_change_the_program, values_beyond_f16_are_named_and_kept, ops_on_the_host_are_named, a_description_of_ones_own,
       what_does_not_fit_the_target_is_refused])

@@ -15,8 +15,6 @@ using emulator::ViewT;
 
 namespace {
 
-// A copy whose pieces are at least this long is for the transfer engine.
-constexpr int64_t kTransferBytes = 64;
 // Fewer units than the best may cost this much time: they leave slices to others.
 constexpr double kUnitTolerance = 1.03;
 
@@ -39,6 +37,7 @@ Expected<void> Emitter::run() {
   for (current_ = 0; current_ < tasks_.list.size(); ++current_) {
     loaded_.clear();
     startsStage_ = true;
+    hasVectorBegun_ = false;
     isLine_ = false;
     Expected<void> emitted;
     switch (attempt_.choices[current_].runner) {
@@ -196,6 +195,10 @@ Draft &Emitter::add(int engine, emulator::KernelUnion kernel) {
     draft.it->starts_stage = true;
     startsStage_ = false;
   }
+  if (engine == machine_.vector) { // it runs on from tile to tile
+    draft.it->continues = hasVectorBegun_ && !draft.it->starts_stage;
+    hasVectorBegun_ = true;
+  }
   drafts.push_back(std::move(draft));
   return drafts.back();
 }
@@ -260,53 +263,6 @@ Expected<void> Emitter::vector() {
   return {};
 }
 
-Expected<void> Emitter::move() {
-  MoveCopies copies = storage_.copiesOf(task());
-  ElementType type = elementTypeOf(task().output()->type.dtype);
-  int64_t size = emulator::bitsOf(type) / 8;
-  auto copy = [&](const ViewT &from, const ViewT &to) -> Expected<void> {
-    int64_t run = size; // bytes in a row on both sides
-    for (size_t i = from.dims.size(); i-- > 0 && from.strides[i] == run && to.strides[i] == run;)
-      run *= from.dims[i];
-    bool isTransfer = machine_.transfer >= 0 && (run >= kTransferBytes || machine_.vector < 0) &&
-                      machine_.reaches(machine_.transfer, memoryOf(from.buffer)) &&
-                      machine_.reaches(machine_.transfer, memoryOf(to.buffer));
-    if (!isTransfer && machine_.vector < 0)
-      return error("the device has no engine that copies", where());
-    Draft &draft = add(isTransfer ? machine_.transfer : machine_.vector, {});
-    draft.it->kernel.Set(emulator::MapT());
-    draft.it->inputs.push_back(std::make_unique<ViewT>(from));
-    draft.it->outputs.push_back(std::make_unique<ViewT>(to));
-    if (!isTransfer)
-      chooseUnits(*draft.it);
-    return {};
-  };
-  Place to = storage_.placeOf(task().output());
-  if (copies.needsFill) {
-    ViewT fill = packed({storage_.fillOf(task()), 0}, type, {1});
-    ViewT all = packed(to, type, {task().output()->type.elements()});
-    fill.dims = all.dims;
-    fill.strides = {0};
-    EDGECC_CHECK(copy(fill, all));
-  }
-  for (const emulator::CopyT *each : copies.copies) {
-    auto view = [&](const Place &place, int64_t offset, const Dims &strides) {
-      ViewT result;
-      result.buffer = place.buffer;
-      result.type = type;
-      result.offset = place.offset + offset * size;
-      result.dims = each->dims;
-      for (int64_t stride : strides)
-        result.strides.push_back(stride * size);
-      return result;
-    };
-    EDGECC_CHECK(copy(
-        view(storage_.placeOf(task().inputs[each->input]), each->from_offset, each->from_strides),
-        view(to, each->to_offset, each->to_strides)));
-  }
-  return {};
-}
-
 Expected<void> Emitter::host() {
   Draft &draft = add(machine_.host, task().kernel);
   for (size_t i = 0; i < task().inputs.size(); ++i)
@@ -322,6 +278,7 @@ void Emitter::copyOutput(const OutputCopy &copy) {
     return std::ranges::find(task.outputs, copy.value) != task.outputs.end();
   });
   current_ = static_cast<size_t>(producer - tasks_.list.begin()); // past the end: a constant
+  hasVectorBegun_ = false;
   Dims dims{copy.value->type.elements()};
   ElementType type = elementTypeOf(copy.value->type.dtype);
   Draft &draft = add(machine_.transfer >= 0 ? machine_.transfer : machine_.vector, {});

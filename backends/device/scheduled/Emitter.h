@@ -69,6 +69,22 @@ private:
   Expected<void> vector();
   Expected<void> move();
   Expected<void> host();
+
+  // Moves.cpp
+  struct TiledCopy;
+  double copyUs(int engine, emulator::ViewT from, uint32_t fromMemory, emulator::ViewT to,
+                uint32_t toMemory, unsigned units) const;
+  uint64_t localBeside(unsigned units) const; // bytes that so many running vector units leave
+  std::optional<TiledCopy> tileCopy(const emulator::ViewT &from, const emulator::ViewT &to) const;
+  emulator::ViewT denseStaging(const emulator::ViewT &like, const Dims &box,
+                               std::string_view suffix);
+  void emitCopy(int engine, const emulator::ViewT &from, const emulator::ViewT &to, unsigned units);
+  void emitTiles(const TiledCopy &tiled, const emulator::ViewT &from, const emulator::ViewT &to);
+  Expected<void> copy(const emulator::ViewT &from, const emulator::ViewT &to);
+  int64_t blockWithGaps(const emulator::CopyT &copy, int64_t elements) const;
+  bool fillAndCopy(const emulator::CopyT &copy, const emulator::ViewT &fill,
+                   const emulator::ViewT &from, const emulator::ViewT &to);
+
   void copyOutput(const OutputCopy &copy);
 
   // Views.
@@ -107,6 +123,7 @@ private:
   std::vector<int> layerOf_;                                // of each task, or -1
   std::map<std::pair<uint32_t, int64_t>, uint32_t> loaded_; // constants of the current task
   bool startsStage_ = false; // the next instruction of an engine does
+  bool hasVectorBegun_ = false; // for the current task
   bool isLine_ = false;      // the current task has one spatial axis
 };
 

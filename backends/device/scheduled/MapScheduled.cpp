@@ -3,6 +3,7 @@
 #include "backends/device/scheduled/Barriers.h"
 #include "backends/device/scheduled/Emitter.h"
 #include "backends/device/scheduled/Estimate.h"
+#include "backends/device/scheduled/FusePools.h"
 #include "backends/device/scheduled/Placement.h"
 #include "backends/device/scheduled/Prefetch.h"
 
@@ -212,6 +213,7 @@ private:
 Expected<DeviceCode> mapScheduled(const Function &function, Tasks tasks,
                                   const emulator::DeviceT &device, const MapOptions &options) {
   EDGECC_TRY(machine, scheduled::divideMachine(device, options));
+  scheduled::fusePools(tasks, machine);
   EDGECC_TRY(code, scheduled::Mapper(function, tasks, machine).run());
   code.notes.insert(code.notes.begin(), tasks.notes.begin(), tasks.notes.end());
   code.hostParts = std::move(tasks.hostParts);

@@ -18,7 +18,10 @@ namespace {
 struct Axis {
   int64_t in = 1, out = 1, taps = 1, stride = 1, dilation = 1;
   int64_t padLow = 0, padHigh = 0;
-  int64_t reach() const { return (taps - 1) * dilation + 1; }
+  int64_t poolKernel = 1, poolStride = 1; // of a fused pooling
+  // In inputs: of one result, and from one to the next.
+  int64_t reach() const { return (taps - 1) * dilation + 1 + (poolKernel - 1) * stride; }
+  int64_t step() const { return stride * poolStride; }
 };
 
 // The inputs that a range of outputs needs, and the padding that is left of it.
@@ -28,8 +31,8 @@ struct AxisTile {
 };
 
 AxisTile tileOf(const Axis &axis, Range out) {
-  int64_t first = out.begin * axis.stride - axis.padLow;
-  int64_t last = (out.begin + out.size - 1) * axis.stride - axis.padLow + axis.reach();
+  int64_t first = out.begin * axis.step() - axis.padLow;
+  int64_t last = (out.begin + out.size - 1) * axis.step() - axis.padLow + axis.reach();
   AxisTile tile;
   tile.padLow = std::max<int64_t>(-first, 0);
   tile.padHigh = std::max<int64_t>(last - axis.in, 0);
@@ -91,6 +94,11 @@ Emitter::Window Emitter::windowOf() {
   if (const ContractionT *contraction = task().kernel.AsContraction()) {
     window.groups = contraction->groups;
     fill(*contraction, [&](size_t i) { return task().inputDims[1][i + 2]; });
+    if (contraction->pool_kernel > 0)
+      for (Axis *axis : {&window.y, &window.x}) {
+        axis->poolKernel = contraction->pool_kernel;
+        axis->poolStride = contraction->pool_stride;
+      }
   } else {
     const PoolT *pool = task().kernel.AsPool();
     fill(*pool, [&](size_t i) { return static_cast<int64_t>(pool->kernel[i]); });
@@ -209,7 +217,8 @@ Expected<void> Emitter::convolutionGroup(const Window &window, int64_t group) {
   g.h = window.y.in, g.w = window.x.in, g.oh = window.y.out, g.ow = window.x.out;
   g.kh = window.y.taps, g.kw = window.x.taps;
   g.reachH = window.y.reach(), g.reachW = window.x.reach();
-  g.strideH = window.y.stride, g.strideW = window.x.stride;
+  g.strideH = window.y.step(), g.strideW = window.x.step();
+  g.positions = window.y.poolStride * window.x.poolStride;
   g.xBytes = emulator::bitsOf(x.type) / 8, g.wBytes = emulator::bitsOf(w.type) / 8;
   g.outBytes = emulator::bitsOf(outType) / 8;
   TileRoom room = roomFor(true, hasRest);
@@ -248,7 +257,8 @@ Expected<void> Emitter::convolutionGroup(const Window &window, int64_t group) {
               weights = load(weights, "weights");
             ContractionT piece = kernel;
             piece.groups = 1;
-            piece.strides = {static_cast<uint32_t>(g.strideH), static_cast<uint32_t>(g.strideW)};
+            piece.strides = {static_cast<uint32_t>(window.y.stride),
+                             static_cast<uint32_t>(window.x.stride)};
             piece.dilations = {static_cast<uint32_t>(window.y.dilation),
                                static_cast<uint32_t>(window.x.dilation)};
             piece.kernel = {static_cast<uint32_t>(g.kh), static_cast<uint32_t>(g.kw)};

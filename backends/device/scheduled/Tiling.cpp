@@ -28,6 +28,21 @@ bool fitsLineBuffer(const emulator::ConvolutionLimitsT &limits, const ConvGeomet
   return needed <= lines;
 }
 
+// Bytes that a transfer of a part of planes moves over a memory whose shortest access is a burst.
+int64_t movedBytes(int64_t planes, int64_t rows, int64_t columns, int64_t wholeRows,
+                   int64_t wholeColumns, int64_t elementBytes, int64_t burst) {
+  int64_t runs = planes * rows, run = columns * elementBytes;
+  if (columns == wholeColumns) {
+    runs = planes;
+    run *= rows;
+    if (rows == wholeRows) { // all planes in a row
+      runs = 1;
+      run *= planes;
+    }
+  }
+  return runs * alignUp(run, burst);
+}
+
 struct Plane {
   int64_t rows, columns, tileH, tileW, tiles;
 };
@@ -58,7 +73,8 @@ class Search {
 public:
   Search(const ConvGeometry &geometry, const TileRoom &room, const StreamMachine &machine)
       : g_(geometry), room_(room), machine_(machine), engine_(machine.engine(machine.convolution)),
-        limits_(*engine_.limits), most_(limits_.max_splits ? limits_.max_splits : kMostSplits) {}
+        limits_(*engine_.limits), most_(limits_.max_splits ? limits_.max_splits : kMostSplits),
+        burst_(machine.memory(machine.main).burst_bytes) {}
 
   std::optional<Tiling> dense() {
     // A product's pieces are as many as the memory asks for: it has no fixed number of splits.
@@ -119,7 +135,7 @@ private:
     const auto &mode = *engine_.modes[modeIndex];
     int64_t taps = g_.kh * g_.kw, splitsC = divideUp(g_.channels, channels);
     int64_t blocks = divideUp(channels, mode.in_block);
-    if (!withinLimits(plane, channels))
+    if (!withinLimits(plane, channels) || (g_.positions > 1 && splitsC > 1))
       return;
     if (!g_.isProduct) {
       if (limits_.max_block_taps && blocks * taps > limits_.max_block_taps)
@@ -168,7 +184,7 @@ private:
     auto cyclesOf = [&](int64_t outputs, int64_t inChannels) {
       return emulator::convolutionCycles(
           mode, static_cast<uint64_t>(inChannels), static_cast<uint64_t>(outputs),
-          static_cast<uint64_t>(taps), static_cast<uint64_t>(g_.oh * g_.ow));
+          static_cast<uint64_t>(taps), static_cast<uint64_t>(g_.oh * g_.ow * g_.positions));
     };
     double cycles = 0;
     int64_t restC = g_.channels - (splitsC - 1) * channels;
@@ -181,18 +197,28 @@ private:
     cycles += static_cast<double>((splitsC - 1) * g_.oh * g_.ow * g_.outputs);
     Traffic traffic;
     int64_t steps = plane.tiles * splitsC;
+    int64_t moved = movedBytes(channels, plane.tileH, plane.tileW, g_.h, g_.w, g_.xBytes, burst_);
+    if (g_.isProduct) // rows along w, channels in a row
+      moved = movedBytes(1, plane.tileW, channels, g_.w, g_.channels, g_.xBytes, burst_);
+    int64_t piece = movedBytes(1, tiling.outputs, channels * taps, g_.outputs, g_.channels * taps,
+                               g_.wBytes, burst_);
+    if (g_.isProduct)
+      piece = movedBytes(1, channels, tiling.outputs, g_.channels, g_.outputs, g_.wBytes, burst_);
     if (room_.loadsInput)
-      traffic.add(inputs, steps);
+      traffic.add(moved, steps);
     if (isKept)
       traffic.add(weights * splitsC * g_.outputs, 1);
     else if (room_.loadsWeights)
-      traffic.add(weights * tiling.outputs, steps * divideUp(g_.outputs, tiling.outputs));
-    traffic.first =
-        (room_.loadsInput ? inputs : 0) + (isKept               ? weights * splitsC * g_.outputs
-                                           : room_.loadsWeights ? weights * tiling.outputs
-                                                                : 0);
+      traffic.add(piece, steps * divideUp(g_.outputs, tiling.outputs));
+    traffic.first = (room_.loadsInput ? moved : 0) + (isKept ? weights * splitsC * g_.outputs
+                                                      : room_.loadsWeights ? piece
+                                                                           : 0);
     if (room_.storesOutput)
-      traffic.add(result, plane.tiles);
+      traffic.add(g_.isProduct ? movedBytes(1, plane.columns, g_.outputs, g_.ow, g_.outputs,
+                                            g_.outBytes, burst_)
+                               : movedBytes(g_.outputs, plane.rows, plane.columns, g_.oh, g_.ow,
+                                            g_.outBytes, burst_),
+                  plane.tiles);
     tiling.us = usOf(cycles, steps * divideUp(g_.outputs, tiling.outputs), traffic);
     tiling.descriptors = static_cast<uint64_t>(
         plane.tiles * splitsC *
@@ -236,13 +262,16 @@ private:
                                            static_cast<uint64_t>(g_.kh * g_.kw),
                                            static_cast<uint64_t>(g_.oh * g_.ow));
     Traffic traffic;
-    int64_t input = tiling.channels * plane.tileH * plane.tileW * g_.xBytes;
+    int64_t input =
+        movedBytes(tiling.channels, plane.tileH, plane.tileW, g_.h, g_.w, g_.xBytes, burst_);
     if (room_.loadsInput) {
       traffic.add(input, plane.tiles * pieces);
       traffic.first = input;
     }
     if (room_.storesOutput)
-      traffic.add(tiling.outputs * plane.rows * plane.columns * g_.outBytes, plane.tiles * pieces);
+      traffic.add(
+          movedBytes(tiling.outputs, plane.rows, plane.columns, g_.oh, g_.ow, g_.outBytes, burst_),
+          plane.tiles * pieces);
     tiling.us = usOf(cycles, plane.tiles * pieces, traffic);
     tiling.descriptors = static_cast<uint64_t>(plane.tiles * pieces);
     keep(tiling);
@@ -254,6 +283,7 @@ private:
   const emulator::EngineT &engine_;
   const emulator::ConvolutionLimitsT &limits_;
   int64_t most_;
+  int64_t burst_; // of the main memory
   std::optional<Tiling> best_;
 };
 

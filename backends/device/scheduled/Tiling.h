@@ -19,6 +19,7 @@ struct ConvGeometry {
   int64_t strideH = 1, strideW = 1;
   int64_t xBytes = 2, wBytes = 2, outBytes = 2; // of an element
   int64_t sumBytes = 4;                         // of a partial sum
+  int64_t positions = 1;  // of the convolution for each result: more than 1 where it is pooled
   bool isProduct = false; // accumulates over all blocks of input channels by itself
 
   auto operator<=>(const ConvGeometry &) const = default;

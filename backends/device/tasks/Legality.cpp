@@ -39,12 +39,28 @@ bool runsSomewhere(const emulator::DeviceT &device, const Task &task, WorkClass 
   });
 }
 
+// From f32 to f32: more than a conversion, or a copy.
+bool computesInSingle(const Task &task) {
+  return !task.kernel.AsMove() && task.output()->type.dtype == DType::F32 && !task.inputs.empty() &&
+         task.inputs[0]->type.dtype == DType::F32;
+}
+
+bool computesInSingle(const emulator::ScheduledMachineT &machine) {
+  return std::ranges::any_of(machine.engines, [](const auto &engine) {
+    return engine->kind == emulator::EngineKind::Vector &&
+           (engine->float_types.empty() ||
+            std::ranges::find(engine->float_types, "f32") != engine->float_types.end());
+  });
+}
+
 } // namespace
 
 std::string whyNotOn(const emulator::DeviceT &device, const Task &task) {
   for (const Value *output : task.outputs)
     if (output->type.dtype == DType::I64)
       return fmt::format("{} does not compute in i64", device.name);
+  if (device.scheduled && computesInSingle(task) && !computesInSingle(*device.scheduled))
+    return fmt::format("{} does not compute in f32", device.name);
   WorkClass work = workOfTask(task).kind;
   if (!runsSomewhere(device, task, work))
     return fmt::format("no engine of {} does work of the kind {}", device.name,

@@ -161,6 +161,12 @@ Result<void> checkOperands(const KernelUnion &kernel, Stages stages, Inputs inpu
     return unfit("an output of 4-bit elements");
   if (auto checked = checkKernel(kernel, inputs, output); !checked)
     return checked;
+  if (const ContractionT *contraction = kernel.AsContraction();
+      contraction && contraction->pool_kernel > 0) { // stages are before the pooling
+    Operand convolved = output;
+    convolved.dims = convolvedDims(*contraction, inputs[0].dims, inputs[1].dims, output.dims);
+    return checkStages(valueTypeOf(kernel, inputs, output), stages, inputs, convolved);
+  }
   return checkStages(valueTypeOf(kernel, inputs, output), stages, inputs, output);
 }
 

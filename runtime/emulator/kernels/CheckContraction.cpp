@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "runtime/emulator/Check.h"
 #include "runtime/emulator/kernels/Check.h"
 
 #include <algorithm>
@@ -75,8 +76,30 @@ Result<void> checkProduct(const ContractionT &kernel, Inputs inputs, const Opera
   return checkZeros(kernel, inputs, y.back());
 }
 
+Result<void> checkFusedPool(const ContractionT &kernel, std::span<const int64_t> convolved,
+                            std::span<const int64_t> y) {
+  if (kernel.pool_kernel == 0)
+    return kernel.pool_stride == 0 ? Result<void>() : unfit("a fused pooling without a window");
+  if (kernel.pool_kernel > kMaxFusedPool || kernel.pool_stride < 1 ||
+      kernel.pool_stride > kMaxFusedPool || kernel.carries_in)
+    return unfit(fmt::format("a fused pooling of windows above {}, or behind sums that carry on",
+                             kMaxFusedPool));
+  int64_t elements = 1;
+  for (int64_t extent : convolved) {
+    if (extent < 1 || extent > kMaxElements / elements)
+      return unfit("a fused pooling of too many elements");
+    elements *= extent;
+  }
+  for (size_t i = 2; i < y.size(); ++i)
+    if (!isExtentOf(y[i], convolved[i], 0, 0, kernel.pool_kernel, kernel.pool_stride, 1))
+      return unfit(fmt::format("a fused pooling of {} positions does not give {}", convolved[i],
+                               y[i]));
+  return {};
+}
+
 Result<void> checkConvolution(const ContractionT &kernel, Inputs inputs, const Operand &output) {
-  const auto &x = inputs[0].dims, &w = inputs[1].dims, &y = output.dims;
+  const auto &x = inputs[0].dims, &w = inputs[1].dims;
+  std::vector<int64_t> y = output.dims;
   if (x.size() < 3 || w.size() != x.size() || y.size() != x.size())
     return unfit("a convolution of tensors that are not [N, C, spatial...]");
   size_t spatial = x.size() - 2;
@@ -88,6 +111,11 @@ Result<void> checkConvolution(const ContractionT &kernel, Inputs inputs, const O
     return unfit("a convolution whose channels do not fit");
   if (!kernel.kernel.empty() && !std::ranges::equal(kernel.kernel, std::span(w).subspan(2)))
     return unfit("a convolution whose weights have not the taps that it states");
+  if (kernel.pool_kernel != 0 || kernel.pool_stride != 0) {
+    y = convolvedDims(kernel, x, w, output.dims);
+    if (auto checked = checkFusedPool(kernel, y, output.dims); !checked)
+      return checked;
+  }
   for (size_t i = 0; i < spatial; ++i)
     if (!isExtentOf(y[i + 2], x[i + 2], kernel.pads_low[i], kernel.pads_high[i], w[i + 2],
                     kernel.strides[i], kernel.dilations[i]))
@@ -100,12 +128,28 @@ Result<void> checkConvolution(const ContractionT &kernel, Inputs inputs, const O
 
 } // namespace
 
+std::vector<int64_t> convolvedDims(const ContractionT &kernel, std::span<const int64_t> x,
+                                   std::span<const int64_t> w, std::span<const int64_t> output) {
+  std::vector<int64_t> dims(output.begin(), output.end());
+  if (kernel.pool_kernel == 0)
+    return dims;
+  for (size_t i = 2; i < dims.size(); ++i) {
+    int64_t reach = 0, in = x[i] + kernel.pads_low[i - 2] + kernel.pads_high[i - 2] - 1;
+    int64_t stride = kernel.strides[i - 2];
+    bool isTooFar = __builtin_mul_overflow(w[i] - 1, int64_t{kernel.dilations[i - 2]}, &reach);
+    dims[i] = isTooFar || stride < 1 || in < reach ? 0 : (in - reach) / stride + 1;
+  }
+  return dims;
+}
+
 Result<void> checkContraction(const ContractionT &kernel, Inputs inputs, const Operand &output) {
   if (inputs.size() < 2u + kernel.has_bias ||
       kernel.w_zero_points >= static_cast<int64_t>(inputs.size()))
     return unfit("a contraction lacks an operand");
   if (auto checked = checkTypes(kernel, inputs, output); !checked)
     return checked;
+  if (kernel.product && (kernel.pool_kernel != 0 || kernel.pool_stride != 0))
+    return unfit("a pooling behind a matrix product");
   return kernel.product ? checkProduct(kernel, inputs, output)
                         : checkConvolution(kernel, inputs, output);
 }

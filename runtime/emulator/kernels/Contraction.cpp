@@ -189,8 +189,39 @@ bool fitsPairs(ElementType x, int64_t xZero, ElementType w, std::span<const int6
 
 } // namespace
 
+namespace {
+
+// The convolution into a tensor of its own, then the maximum over windows of that.
+void computePooled(const ContractionT &kernel, Stages stages, Inputs inputs,
+                   const Operand &output) {
+  ContractionT convolution = kernel;
+  convolution.pool_kernel = convolution.pool_stride = 0;
+  auto dims = convolvedDims(kernel, inputs[0].dims, inputs[1].dims, output.dims);
+  int64_t elements = 1;
+  for (int64_t extent : dims)
+    elements *= extent;
+  std::vector<std::byte> bytes(static_cast<size_t>(elements * unitOf(output.type)));
+  Operand convolved = packed(bytes.data(), output.type, dims);
+  computeContraction(convolution, stages, inputs, convolved);
+  size_t spatial = dims.size() - 2;
+  PoolT pool;
+  pool.kind = PoolKind::Max;
+  pool.kernel.assign(spatial, kernel.pool_kernel);
+  pool.strides.assign(spatial, kernel.pool_stride);
+  pool.dilations.assign(spatial, 1);
+  pool.pads_low.assign(spatial, 0);
+  pool.pads_high.assign(spatial, 0);
+  pool.ceil_high.assign(spatial, 0);
+  pool.to = output.type;
+  computePool(pool, {}, {&convolved, 1}, output);
+}
+
+} // namespace
+
 void computeContraction(const ContractionT &kernel, Stages stages, Inputs inputs,
                         const Operand &output) {
+  if (kernel.pool_kernel > 0)
+    return computePooled(kernel, stages, inputs, output);
   Operand bias;
   if (kernel.has_bias) {
     bias = inputs[2];

@@ -21,6 +21,10 @@ struct Operand {
   int64_t elements() const;
 };
 
+// Dims of what a contraction gives before a fused pooling; those of its output where there is none.
+std::vector<int64_t> convolvedDims(const ContractionT &kernel, std::span<const int64_t> x,
+                                   std::span<const int64_t> w, std::span<const int64_t> output);
+
 // Whether operands of these types and shapes fit the kernel and its stages; the sentence says what
 // does not. `compute` may only be called with operands that passed it.
 Result<void> checkOperands(const KernelUnion &kernel,

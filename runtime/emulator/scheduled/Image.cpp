@@ -29,6 +29,46 @@ void copyPacked(const Operand &operand, std::byte *packed, bool toPacked) {
   }
 }
 
+// Elements that are infinite or no number. Both have all bits of the exponent set.
+struct Odd {
+  uint64_t count = 0;
+  bool isNaN = false;
+};
+
+template <class Bits> Odd oddOnesAs(const Operand &operand, Bits exponent, Bits fraction) {
+  Odd odd;
+  size_t last = operand.dims.size();
+  int64_t run = last ? operand.dims[last - 1] : 1, step = last ? operand.strides[last - 1] : 0;
+  std::vector<int64_t> index(last ? last - 1 : 0, 0);
+  const std::byte *at = operand.data;
+  for (int64_t i = 0, runs = operand.elements() / run; i < runs; ++i) {
+    for (int64_t k = 0; k < run; ++k) {
+      Bits bits;
+      std::memcpy(&bits, at + k * step, sizeof bits);
+      if ((bits & exponent) != exponent)
+        continue;
+      ++odd.count;
+      odd.isNaN |= (bits & fraction) != 0;
+    }
+    for (size_t axis = index.size(); axis-- > 0;) {
+      at += operand.strides[axis];
+      if (++index[axis] < operand.dims[axis])
+        break;
+      at -= operand.dims[axis] * operand.strides[axis];
+      index[axis] = 0;
+    }
+  }
+  return odd;
+}
+
+Odd oddOnes(const Operand &operand) {
+  if (operand.type == ElementType::F16)
+    return oddOnesAs<uint16_t>(operand, 0x7c00, 0x03ff);
+  if (operand.type == ElementType::F32)
+    return oddOnesAs<uint32_t>(operand, 0x7f800000, 0x007fffff);
+  return {};
+}
+
 } // namespace
 
 void Image::Free::operator()(std::byte *bytes) const { std::free(bytes); }
@@ -78,11 +118,31 @@ Result<void> Image::execute(uint32_t index, const HostFunction &host) {
     return callHost(instruction, host);
   std::vector<Operand> inputs;
   for (const auto &view : instruction.inputs)
-    inputs.push_back(operandOf(*view, at(*program_.scheduled->buffers[view->buffer])));
-  const ViewT &output = *instruction.outputs[0];
-  compute(instruction.kernel, instruction.stages, inputs,
-          operandOf(output, at(*program_.scheduled->buffers[output.buffer])));
+    inputs.push_back(operand(*view));
+  compute(instruction.kernel, instruction.stages, inputs, operand(*instruction.outputs[0]));
+  watch(instruction);
   return {};
+}
+
+Operand Image::operand(const ViewT &view) const {
+  return operandOf(view, at(*program_.scheduled->buffers[view.buffer]));
+}
+
+void Image::watch(const InstructionT &instruction) {
+  if (nonFinite_)
+    return;
+  Odd odd;
+  for (const auto &view : instruction.outputs) {
+    Odd here = oddOnes(operand(*view));
+    odd.count += here.count;
+    odd.isNaN |= here.isNaN;
+  }
+  if (odd.count == 0)
+    return;
+  for (const auto &view : instruction.inputs)
+    if (oddOnes(operand(*view)).count > 0)
+      return; // handed on, such as the -inf of a mask
+  nonFinite_ = NonFinite{static_cast<int>(instruction.layer), odd.isNaN, odd.count};
 }
 
 Result<void> Image::callHost(const InstructionT &instruction, const HostFunction &host) {
@@ -90,9 +150,6 @@ Result<void> Image::callHost(const InstructionT &instruction, const HostFunction
   if (!host)
     return fault(FaultKind::HostFailure, "the program has parts for the host, and there is none",
                  layer);
-  auto operand = [&](const ViewT &view) {
-    return operandOf(view, at(*program_.scheduled->buffers[view.buffer]));
-  };
   auto packedOf = [](const Operand &operand) {
     return std::vector<std::byte>(static_cast<size_t>(operand.elements()) *
                                   (bitsOf(operand.type) / 8));
@@ -119,6 +176,7 @@ Result<void> Image::callHost(const InstructionT &instruction, const HostFunction
   }
   for (size_t i = 0; i < outputs.size(); ++i)
     copyPacked(operand(*instruction.outputs[i]), outputs[i].data(), false);
+  watch(instruction);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "runtime/emulator/Emulator.h"
+#include "runtime/emulator/kernels/Kernels.h"
 
 namespace edgecc::emulator {
 
@@ -18,6 +19,9 @@ public:
 
   Result<void> execute(uint32_t instruction, const HostFunction &host);
 
+  // The first instruction so far that gave values that are no finite numbers from ones that are.
+  const std::optional<NonFinite> &nonFinite() const { return nonFinite_; }
+
 private:
   struct Free {
     void operator()(std::byte *bytes) const;
@@ -25,10 +29,13 @@ private:
   std::byte *at(const BufferT &buffer) const {
     return memories_[buffer.memory].get() + buffer.address;
   }
+  Operand operand(const ViewT &view) const;
+  void watch(const InstructionT &instruction);
   Result<void> callHost(const InstructionT &instruction, const HostFunction &host);
 
   const ProgramT &program_;
   std::vector<std::unique_ptr<std::byte, Free>> memories_;
+  std::optional<NonFinite> nonFinite_;
 };
 
 } // namespace edgecc::emulator

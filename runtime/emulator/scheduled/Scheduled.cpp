@@ -66,6 +66,7 @@ Result<RunReport> runScheduled(const ProgramT &program, std::span<const std::byt
     return tl::unexpected(prepared.error());
   unsigned streams = options.streams ? options.streams : program.scheduled->streams;
   unsigned frames = std::max(options.frames, 1u);
+  std::optional<NonFinite> nonFinite;
   if (options.numerics) {
     // As many streams as have a frame; each holds memories of its own.
     unsigned used = std::min(streams, frames);
@@ -92,9 +93,13 @@ Result<RunReport> runScheduled(const ProgramT &program, std::span<const std::byt
                       });
     if (!done)
       return tl::unexpected(done.error());
+    nonFinite = images.front().nonFinite();
   }
-  return time(program, *prepared, streams, frames > 1 ? (frames + streams - 1) / streams : kSettled,
-              options.timeline);
+  RunReport report =
+      time(program, *prepared, streams, frames > 1 ? (frames + streams - 1) / streams : kSettled,
+           options.timeline);
+  report.nonFinite = nonFinite;
+  return report;
 }
 
 Result<RunReport> measureScheduled(const ProgramT &program, bool timeline) {

@@ -124,6 +124,36 @@ private:
     return create(OpKind::AveragePool, {x}, std::move(attributes));
   }
 
+  // What engines with fused pooling run in one instruction.
+  Value *pooledConvolution(Value *x) {
+    const Dims &d = x->dims();
+    int64_t outputs = between(1, 24);
+    double scale = 1.5 / std::sqrt(static_cast<double>(d[1] * 9));
+    Value *bias = between(0, 1) ? constant({outputs}, -0.5, 0.5) : nullptr;
+    Value *y = create(OpKind::Conv, {x, constant({outputs, d[1], 3, 3}, -scale, scale), bias},
+                      {{"group", int64_t{1}},
+                       {"strides", Ints{1, 1}},
+                       {"dilations", Ints{1, 1}},
+                       {"pads", Ints{1, 1, 1, 1}}});
+    if (d[2] < 2 || d[3] < 2)
+      return y;
+    return create(OpKind::MaxPool, {between(0, 1) ? activation(y) : y},
+                  {{"kernel", Ints{2, 2}},
+                   {"dilations", Ints{1, 1}},
+                   {"strides", Ints{2, 2}},
+                   {"pads", Ints{0, 0, 0, 0}}});
+  }
+
+  // Zeros between elements, as for a transposed convolution, or pixels in another order.
+  Value *spread(Value *x) {
+    const Dims &d = x->dims();
+    if (d[2] * d[3] > 400)
+      return x;
+    Value *y = create(OpKind::Reshape, {x}, {{"shape", Ints{d[0], d[1], d[2], 1, d[3], 1}}});
+    y = create(OpKind::Pad, {y}, {{"pads", Ints{0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1}}});
+    return create(OpKind::Reshape, {y}, {{"shape", Ints{d[0], d[1], 2 * d[2], 2 * d[3]}}});
+  }
+
   // An earlier image of the same shape, if there is one.
   Value *like(Value *x) {
     std::vector<Value *> found;
@@ -210,7 +240,13 @@ private:
 
   Value *block(Value *x) {
     Value *y = x;
-    switch (between(0, 9)) {
+    switch (between(0, 11)) {
+    case 10:
+      y = pooledConvolution(x);
+      break;
+    case 11:
+      y = spread(x);
+      break;
     case 0:
     case 1:
     case 2:

@@ -1,6 +1,7 @@
 // What the mapper for scheduled machines decides, on small f16 modules for the Myriad X.
 #include "backends/device/Device.h"
 #include "ir/Text.h"
+#include "runtime/emulator/Cost.h"
 #include "runtime/emulator/Emulator.h"
 
 #include <algorithm>
@@ -132,6 +133,85 @@ TEST_F(ScheduledMap, WritesTheOperandsOfAConcatInPlace) {
 )");
   ASSERT_TRUE(code) << str(code.error());
   EXPECT_EQ(code->program.scheduled->instructions.size(), 2u);
+}
+
+const std::string kPooled = R"(module "m" {
+  param @w : f16[32x16x3x3] = elided
+  func @main(%0: f16[1x16x32x32] "x") -> ("y") {
+    %1 = Param @w : f16[32x16x3x3]
+    %2 = Conv(%0, %1, _) {dilations = [1, 1], pads = [1, 1, 1, 1], strides = [1, 1]} : f16[1x32x32x32] loc "conv1"
+    %3 = Relu(%2) : f16[1x32x32x32] loc "relu1"
+    %4, %5 = MaxPool(%3) {kernel = [2, 2], pads = [0, 0, 0, 0], strides = [2, 2], dilations = [1, 1]} : f16[1x32x16x16], i64[1x32x16x16] loc "pool1"
+    Yield(%4)
+  }
+}
+)";
+
+TEST_F(ScheduledMap, PoolsInTheSameInstructionWhereTheDescriptionAllows) {
+  auto code = map(kPooled);
+  ASSERT_TRUE(code) << str(code.error());
+  ASSERT_EQ(code->program.layers.size(), 1u);
+  EXPECT_EQ(code->program.layers[0]->nodes, (std::vector<std::string>{"conv1", "relu1", "pool1"}));
+  for (const auto &instruction : code->program.scheduled->instructions)
+    EXPECT_EQ(instruction->kernel.AsPool(), nullptr);
+  device_.scheduled->engines[0]->limits->pools.clear();
+  auto apart = map(kPooled);
+  ASSERT_TRUE(apart) << str(apart.error());
+  EXPECT_EQ(apart->program.layers.size(), 2u);
+  EXPECT_LT(code->program.estimate->latency_ms, apart->program.estimate->latency_ms);
+}
+
+// 512 -> 128 channels of twice the size: a copy whose runs are single elements.
+const std::string kShuffle = R"(module "m" {
+  func @main(%0: f16[1x512x32x32] "x") -> ("y") {
+    %1 = DepthToSpace(%0) {blocksize = 2, mode = "CRD"} : f16[1x128x64x64] loc "shuffle1"
+    Yield(%1)
+  }
+}
+)";
+
+TEST_F(ScheduledMap, ReordersInTilesOfTheLocalMemory) {
+  auto code = map(kShuffle);
+  ASSERT_TRUE(code) << str(code.error());
+  EXPECT_GT(count(*code, EngineKind::Vector), 1);
+  EXPECT_GT(count(*code, EngineKind::Transfer), 2);
+  const auto &scheduled = *code->program.scheduled;
+  bool isFirst = true;
+  for (size_t i = 0; i < scheduled.instructions.size(); ++i) {
+    if (engineOf(*code, i).kind != EngineKind::Vector)
+      continue;
+    const auto &instruction = *scheduled.instructions[i];
+    EXPECT_EQ(instruction.starts_stage, isFirst);
+    EXPECT_EQ(instruction.continues, !isFirst);
+    isFirst = false;
+    for (const auto *views : {&instruction.inputs, &instruction.outputs})
+      for (const auto &view : *views)
+        EXPECT_EQ(scheduled.buffers[view->buffer]->memory, 0u) << "vector units over " << i;
+  }
+  // All of it passes once over the outer memory, in and out.
+  auto report = emulator::measure(code->program);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->memories[1].read + report->memories[1].written, uint64_t{2} << 20);
+}
+
+TEST_F(ScheduledMap, ATransferOfSingleElementsTakesACycleForEach) {
+  auto transfer = [&](std::vector<int64_t> strides) {
+    emulator::InstructionT copy;
+    copy.kernel.Set(emulator::MapT());
+    for (auto *views : {&copy.inputs, &copy.outputs}) {
+      views->push_back(std::make_unique<emulator::ViewT>());
+      views->back()->type = emulator::ElementType::F16;
+      views->back()->dims = {64, 64};
+      views->back()->strides = {128, 2};
+    }
+    copy.outputs[0]->strides = std::move(strides);
+    std::vector<uint32_t> memories{0};
+    return emulator::costOf(device_, *device_.scheduled->engines[2], copy, memories);
+  };
+  auto dense = transfer({128, 2}), strided = transfer({256, 4});
+  EXPECT_DOUBLE_EQ(dense.computeUs * 700, 64 * 64 * 2 / 16.0); // 16 bytes a cycle
+  EXPECT_DOUBLE_EQ(strided.computeUs * 700, 64 * 64);
+  EXPECT_EQ(dense.bytes(0), strided.bytes(0)); // the local memory has no bursts
 }
 
 TEST_F(ScheduledMap, StatesWhatAModelNeedsThatIsTooLarge) {

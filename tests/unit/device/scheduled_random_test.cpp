@@ -35,7 +35,7 @@ public:
     cmx.alignment = 1u << number(4, 7);
     auto &nce = *machine.engines[0], &shaves = *machine.engines[1], &dma = *machine.engines[2];
     nce.count = number(1, 4);
-    nce.units_per_stream = number(0, 2);
+    nce.units_per_stream = number(0, std::min(2u, nce.count));
     nce.limits->line_buffer_bytes = uint64_t{1} << number(12, 17);
     nce.limits->max_block_taps = number(32, 256);
     nce.limits->max_kernel = number(1, 15);
@@ -44,9 +44,14 @@ public:
     nce.limits->products = number(0, 3) != 0;
     if (number(0, 2) == 0)
       nce.memories.push_back("ddr");
+    if (number(0, 2) == 0)
+      nce.limits->pools.clear();
     shaves.slices_per_unit = number(0, 1);
+    shaves.tile_us = static_cast<int>(number(0, 2)) - 1;
+    ddr.burst_bytes = 1u << number(0, 6);
     dma.count = number(1, 4);
-    dma.units_per_stream = number(0, 2);
+    dma.units_per_stream = number(0, std::min(2u, dma.count));
+    dma.bus_bytes = number(0, 1) * 16;
     machine.layer_us = number(0, 50);
     machine.default_units = 0;
     return *loaded;

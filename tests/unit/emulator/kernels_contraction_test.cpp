@@ -55,6 +55,73 @@ TEST(DeviceContraction, ConvolutionsOfHalvesAreTheReferences) {
   }
 }
 
+TEST(DeviceContraction, FusedPoolingIsAConvolutionAndAPooling) {
+  using namespace emulator;
+  Random random(11);
+  int pooled = 0;
+  for (int i = 0; i < kRounds && !HasFailure(); ++i) {
+    int64_t channels = random.between(1, 9), outputs = random.between(1, 9);
+    int64_t h = random.between(3, 14), w = random.between(3, 14), pad = random.between(0, 1);
+    ContractionT kernel;
+    kernel.strides = kernel.dilations = {1, 1};
+    kernel.pads_low = kernel.pads_high = {static_cast<int32_t>(pad), static_cast<int32_t>(pad)};
+    kernel.sum_type = ElementType::F16;
+    auto window = static_cast<uint32_t>(random.between(1, 3)),
+         stride = static_cast<uint32_t>(random.between(1, 3));
+    Dims conv{1, outputs, h + 2 * pad - 2, w + 2 * pad - 2};
+    if (conv[2] < window || conv[3] < window)
+      continue;
+    Dims dims{1, outputs, (conv[2] - window) / stride + 1, (conv[3] - window) / stride + 1};
+    Tensor x = random.tensor(DType::F16, {1, channels, h, w}),
+           weights = random.tensor(DType::F16, {outputs, channels, 3, 3}),
+           between(DType::F16, conv), expected(DType::F16, dims), got(DType::F16, dims);
+    auto operand = [](Tensor &tensor) {
+      Operand result{tensor.mutableRaw(), ElementType::F16, tensor.dims(), {}, 0};
+      int64_t step = 2;
+      result.strides.resize(result.dims.size());
+      for (size_t axis = result.dims.size(); axis-- > 0; step *= result.dims[axis])
+        result.strides[axis] = step;
+      return result;
+    };
+    std::vector<Operand> inputs{operand(x), operand(weights)};
+    std::vector<std::unique_ptr<StageT>> stages;
+    stages.push_back(std::make_unique<StageT>());
+    stages.back()->function = emulator::Function::Relu;
+    stages.back()->to = ElementType::F16;
+    KernelUnion plain, pool, fused;
+    plain.Set(ContractionT(kernel));
+    PoolT windows;
+    windows.kernel = {window, window};
+    windows.strides = {stride, stride};
+    windows.dilations = {1, 1};
+    windows.pads_low = windows.pads_high = {0, 0};
+    windows.ceil_high = {0, 0};
+    windows.to = ElementType::F16;
+    pool.Set(PoolT(windows));
+    kernel.pool_kernel = window;
+    kernel.pool_stride = stride;
+    fused.Set(ContractionT(kernel));
+    Operand middle = operand(between), wanted = operand(expected), result = operand(got);
+    auto checked = checkOperands(fused, stages, inputs, result);
+    ASSERT_TRUE(checked) << checked.error().message;
+    compute(plain, stages, inputs, middle);
+    compute(pool, {}, {&middle, 1}, wanted);
+    compute(fused, stages, inputs, result);
+    EXPECT_EQ(got, expected);
+    ++pooled;
+    Operand wrong = result;
+    ++wrong.dims[2];
+    EXPECT_FALSE(checkOperands(fused, stages, inputs, wrong));
+    kernel.pool_stride = 0;
+    fused.Set(ContractionT(kernel));
+    EXPECT_FALSE(checkOperands(fused, stages, inputs, result));
+    kernel.pool_stride = kernel.pool_kernel = 1u << 31;
+    fused.Set(ContractionT(kernel));
+    EXPECT_FALSE(checkOperands(fused, stages, inputs, result));
+  }
+  EXPECT_GT(pooled, kRounds / 2);
+}
+
 TEST(DeviceContraction, ConvolutionsOfExactSinglesAreTheReferences) {
   Random random(2);
   for (int i = 0; i < kRounds && !HasFailure(); ++i) {

@@ -162,6 +162,49 @@ TEST_F(ScheduledFaults, TimesFollowFromTheDescription) {
   EXPECT_EQ(report->memories[kNear].peak, 128u);
 }
 
+TEST_F(ScheduledFaults, ANextTileOfAStageStartsSooner) {
+  auto &units = *program_.device->scheduled->engines[1];
+  units.issue_us = 20;
+  InstructionT &half = add(kUnits, kA, kB); // once more: the same values
+  half.units = 2;
+  half.stages.push_back(std::make_unique<StageT>(*at(kRelu).stages[0]));
+  std::swap(scheduled().instructions[kStore], scheduled().instructions.back());
+  order(kLoad, 2);
+  order(2, 3);
+  auto apart = run();
+  ASSERT_TRUE(apart) << apart.error().message;
+  at(2).continues = true;
+  auto same = run();
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_DOUBLE_EQ(same->latencyUs, apart->latencyUs); // tile_us: as issue_us
+  units.tile_us = 2;
+  auto sooner = run();
+  ASSERT_TRUE(sooner) << sooner.error().message;
+  EXPECT_DOUBLE_EQ(sooner->latencyUs, apart->latencyUs - 18);
+  at(2).starts_stage = true;
+  expectFault(FaultKind::BadProgram, "continues what its queue has not begun");
+  at(2).starts_stage = false;
+  at(kRelu).continues = true;
+  expectFault(FaultKind::BadProgram, "continues what its queue has not begun");
+}
+
+TEST_F(ScheduledFaults, TheFirstLayerWithInfiniteResultsIsNamed) {
+  auto report = run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_FALSE(report->nonFinite);
+  program_.layers.push_back(std::make_unique<LayerT>());
+  program_.layers.back()->name = "log1";
+  at(kRelu).layer = 1;
+  program_.device->scheduled->engines[1]->rates[0]->work = WorkClass::Transcendental;
+  at(kRelu).stages[0]->function = Function::Log; // of -8 .. 7
+  report = run();
+  ASSERT_TRUE(report) << report.error().message;
+  ASSERT_TRUE(report->nonFinite);
+  EXPECT_EQ(report->nonFinite->layer, 1);
+  EXPECT_TRUE(report->nonFinite->isNaN);
+  EXPECT_EQ(report->nonFinite->count, 9u); // eight negative ones and 0
+}
+
 TEST_F(ScheduledFaults, StreamsShareTheMemory) {
   scheduled().streams = 2;
   scheduled().slices = 2;
