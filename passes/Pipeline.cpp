@@ -85,8 +85,9 @@ void addQuantization(PassList &passes, const Registry &registry, const Compressi
       // What leaves such a device goes over a link, which is often what limits it.
       .set("boundary", recipe.machine == Machine::IntegerDevice ? "rounded" : "float")
       .set("only-if-faster", isForSpeed && recipe.onlyIfFaster ? "true" : "false");
-  std::string_view rounding = recipe.rounding; // rounding to nearest is good enough for 8 bits
-  if (rounding.empty() && widths->weights == "i4" && recipe.hasSamples)
+  std::string_view rounding = recipe.rounding;
+  if (rounding.empty() && recipe.hasSamples && recipe.loadCalibration.empty() &&
+      (widths->weights == "i4" || recipe.quantize == "int8"))
     rounding = "adaround";
   if (rounding == "adaround" || rounding == "power-of-two")
     add(rounding);

@@ -85,8 +85,8 @@ void declareCompressArguments(CLI::App &app, CompressOptions &o) {
   declareData(app, o);
   declareBudget(app, o);
   app.add_option("--rounding", recipe.rounding,
-                 "of quantised weights: nearest, adaround or power-of-two; default: adaround for 4 "
-                 "bits, else nearest")
+                 "of quantised weights: nearest, adaround or power-of-two; default: adaround for "
+                 "int8 and int4 with samples, else nearest")
       ->type_name("HOW")
       ->check(CLI::IsMember({"nearest", "adaround", "power-of-two"}))
       ->group("Compression");

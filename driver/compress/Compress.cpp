@@ -71,43 +71,7 @@ public:
           const PassManagerOptions &passOptions, Progress &progress)
       : inputs_(inputs), registry_(registry), passOptions_(passOptions), progress_(progress) {}
 
-  // Whether channels are equalised first is decided by what comes out: it helps where their ranges
-  // differ much, and costs accuracy where they do not.
   Expected<Compressed> run(std::unique_ptr<Module> module, const CompressionRecipe &recipe) const {
-    bool isChoice = recipe.equalize && inputs_.learning && recipe.quantize != "auto";
-    EDGECC_TRY(equalized, runOnce(isChoice ? clone(*module) : std::move(module), recipe));
-    auto hasEqualized = [](const PassReport &report) {
-      return report.pass == "equalize" && !report.statistics.entries().empty();
-    };
-    if (!isChoice || !std::ranges::any_of(equalized.reports, hasEqualized))
-      return std::move(equalized);
-    CompressionRecipe plain = recipe;
-    plain.equalize = false;
-    EDGECC_TRY(left, runOnce(std::move(module), plain));
-    EDGECC_TRY(noise, noiseOf(equalized));
-    EDGECC_TRY(plainNoise, noiseOf(left));
-    double gain = noise > 0 && plainNoise > 0 ? 10 * std::log10(noise / plainNoise) : 0;
-    if (gain < kClearGain)
-      return std::move(equalized);
-    left.state.notes.push_back(
-        {"equalize", "",
-         fmt::format("channels stay as they are: equalised, the outputs would have {:.1f} dB more "
-                     "noise",
-                     gain)});
-    return std::move(left);
-  }
-
-private:
-  static constexpr double kClearGain = 1; // dB; less may be chance
-
-  Expected<double> noiseOf(const Compressed &compressed) const {
-    constexpr size_t kSamples = 64;
-    return outputNoise(compressed.module->main(), compressed.state.original->main(),
-                       *passOptions_.executor, *inputs_.learning, kSamples);
-  }
-
-  Expected<Compressed> runOnce(std::unique_ptr<Module> module,
-                               const CompressionRecipe &recipe) const {
     Compressed out;
     out.module = std::move(module);
     out.recipe = recipe;
@@ -115,22 +79,81 @@ private:
     out.state.data = inputs_.learning.get();
     out.state.metric = inputs_.learningMetric.get();
     out.state.pruningCurves = inputs_.pruningCurves;
-    PassManagerOptions options = passOptions_;
-    options.compression = &out.state;
-    EDGECC_TRY(reports,
-               runPasses(*out.module, buildPipeline(registry_, out.recipe).portable, options));
-    out.reports = std::move(reports);
+    PassList passes = buildPipeline(registry_, out.recipe).portable;
+    auto equalize = findEqualize(passes);
+    if (equalize != passes.end() && inputs_.learning && recipe.quantize != "auto") {
+      EDGECC_CHECK(runOn(out, {passes.begin(), equalize}));
+      passes.erase(passes.begin(), equalize);
+      EDGECC_TRY(loss, lossByEqualizing(out));
+      if (loss >= kClearGain) {
+        passes.erase(passes.begin());
+        out.state.notes.push_back({"equalize", "",
+                                   fmt::format("channels stay as they are: equalised, the outputs "
+                                               "would have {:.1f} dB more noise",
+                                               loss)});
+      }
+    }
+    EDGECC_CHECK(runOn(out, passes));
     if (!out.state.original) // the recipe has come down to compressing nothing
       out.state.original = clone(*out.module);
-    if (inputs_.judgingMetric && out.state.original) {
+    if (inputs_.judgingMetric) {
       EDGECC_TRY(result,
-                 score(out.state.original->main(), out.module->main(), *options.executor,
+                 score(out.state.original->main(), out.module->main(), *passOptions_.executor,
                        *inputs_.judging, *inputs_.judgingMetric, [&](size_t done, size_t total) {
                          progress_.advance("judging", done, total);
                        }));
       out.score = result;
     }
     return out;
+  }
+
+private:
+  static constexpr double kClearGain = 1; // dB; less may be chance
+
+  static PassList::iterator findEqualize(PassList &passes) {
+    return std::ranges::find_if(passes,
+                                [](const PassCall &call) { return call.pass->name == "equalize"; });
+  }
+
+  Expected<void> runOn(Compressed &out, const PassList &passes) const {
+    PassManagerOptions options = passOptions_;
+    options.compression = &out.state;
+    EDGECC_TRY(reports, runPasses(*out.module, passes, options));
+    std::ranges::move(reports, std::back_inserter(out.reports));
+    return {};
+  }
+
+  // In dB of noise at the outputs. Equal scales help where channels' ranges differ much, and cost
+  // accuracy where they do not, so that both ways are tried. What better rounding and other biases
+  // gain is much the same either way, and takes longer than all the rest.
+  Expected<double> lossByEqualizing(const Compressed &so) const {
+    CompressionRecipe recipe = so.recipe;
+    recipe.rounding = "nearest";
+    recipe.correctBias = false;
+    PassList passes = buildPipeline(registry_, recipe).portable;
+    passes.erase(passes.begin(), findEqualize(passes));
+    double noise[2];
+    for (double &each : noise) {
+      Compressed trial;
+      trial.module = clone(*so.module);
+      trial.state.data = so.state.data;
+      trial.state.original = clone(*so.state.original);
+      EDGECC_CHECK(runOn(trial, passes));
+      if (trial.reports.front().pass == "equalize" &&
+          trial.reports.front().statistics.entries().empty())
+        return 0; // there is nothing to equalise
+      EDGECC_TRY(found, noiseOf(trial));
+      each = found;
+      if (passes.front().pass->name == "equalize")
+        passes.erase(passes.begin());
+    }
+    return noise[0] > 0 && noise[1] > 0 ? 10 * std::log10(noise[0] / noise[1]) : 0;
+  }
+
+  Expected<double> noiseOf(const Compressed &compressed) const {
+    constexpr size_t kSamples = 64;
+    return outputNoise(compressed.module->main(), compressed.state.original->main(),
+                       *passOptions_.executor, *inputs_.learning, kSamples);
   }
 
   const CompressionInputs &inputs_;

@@ -202,9 +202,11 @@ void registerCompressPasses(Registry &registry) {
         {"samples", int64_t{256}, "calibration samples to look at"},
         {"columns", int64_t{8192}, "positions of a layer's result to look at"},
         {"fit", true,
-         "round weights that are fitted to the float outputs on the quantised inputs, not the "
-         "float weights"},
-        {"damping", 0.03, "how strongly float weights hold where there is no data"},
+         "with damping: round weights that are fitted to the float outputs on the quantised "
+         "inputs, not the float weights"},
+        {"damping", 0.0,
+         "how strongly float weights hold where there is no data; 0: for each layer what does "
+         "best on samples that are held out"},
         {"iterations", int64_t{500}, "of soft"},
         {"rate", 0.1, "of Adam, in soft"},
         {"lambda", 0.3, "weight of soft's regulariser"},

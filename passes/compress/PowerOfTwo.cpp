@@ -93,7 +93,7 @@ Expected<void> makePowersOfTwo(Module &module, PassContext &context) {
           problem.low = -problem.high;
           Matrix plain = roundToNearest(problem, nearestPowerOfTwo);
           double plainError = reconstructionError(problem, plain);
-          QuadraticForm form = quadraticForm(problem, damping);
+          QuadraticForm form = damped(quadraticForm(problem, problem.samples()), problem, damping);
           Matrix fixed = partitionAndFix(problem, form, shares);
           descend(problem, form, kSweeps, fixed, nearestPowerOfTwo);
           double fixedError = reconstructionError(problem, fixed);

@@ -8,15 +8,9 @@ namespace edgecc {
 
 namespace {
 
-// Calibration cuts rare extremes off: values beyond this many deviations do not set the range.
-constexpr double kDeviations = 6;
-
-double lowOf(const ChannelSummary &s) {
-  return std::min(0.0, std::max(s.low, s.mean - kDeviations * s.deviation));
-}
-double highOf(const ChannelSummary &s) {
-  return std::max(0.0, std::min(s.high, s.mean + kDeviations * s.deviation));
-}
+// All that was seen: what is rare in a channel may be what the model looks for.
+double lowOf(const ChannelSummary &s) { return std::min(0.0, s.low); }
+double highOf(const ChannelSummary &s) { return std::max(0.0, s.high); }
 double powerOf(const ChannelSummary &s) { return s.mean * s.mean + s.deviation * s.deviation; }
 
 } // namespace

@@ -120,36 +120,42 @@ std::vector<int64_t> LayerReconstruction::positionsOf(size_t layer, size_t sampl
   return chosen;
 }
 
+// Every fourth sample is held out, and comes behind all others.
+static constexpr size_t kHeldOut = 4;
+
+static size_t placeOf(size_t sample, size_t samples) {
+  size_t before = sample / kHeldOut; // held out ones
+  return sample % kHeldOut == kHeldOut - 1 ? samples - samples / kHeldOut + before
+                                           : sample - before;
+}
+
 Expected<void> LayerReconstruction::sampleTargets(size_t first, size_t last) {
   std::vector<const Value *> results;
   for (size_t i = first; i < last; ++i)
     results.push_back(layers_[i].floatOp->result());
   LayerReplay replay(float_->module().main(), *context_.executor, *context_.compression->data,
                      {limits_.samples, 0});
-  std::vector<std::vector<float>> columns(last - first);
-  auto collect = [&](size_t sample, std::span<const Tensor> tensors) {
-    for (size_t i = first; i < last; ++i) {
-      const PatchGeometry &g = layers_[i].geometry;
-      const Tensor &y = tensors[i - first];
-      std::vector<float> &to = columns[i - first];
-      for (int64_t p : positionsOf(i, sample, g.positions(y.dims()))) {
-        to.resize(to.size() + static_cast<size_t>(g.groups() * g.rows()));
-        g.gatherResult(y, p, to.data() + to.size() - g.groups() * g.rows());
-      }
-    }
-  };
-  EDGECC_CHECK(replay.run(results, *float_->module().main().body.terminator(), collect));
-  for (size_t i = first; i < last; ++i) {
-    const PatchGeometry &g = layers_[i].geometry;
-    int64_t channels = g.groups() * g.rows();
-    if (channels == 0)
-      continue; // no weights to round
-    std::vector<float> &from = columns[i - first];
-    targets_[i] = Eigen::Map<const Matrix>(from.data(), channels,
-                                           static_cast<int64_t>(from.size()) / channels);
-    from = {};
-  }
-  return {};
+  return replay.run(results, *float_->module().main().body.terminator(),
+                    [&](size_t sample, std::span<const Tensor> tensors) {
+                      for (size_t i = first; i < last; ++i)
+                        addTargets(i, sample, replay.samples(), tensors[i - first]);
+                    });
+}
+
+void LayerReconstruction::addTargets(size_t index, size_t sample, size_t samples,
+                                     const Tensor &result) {
+  const PatchGeometry &g = layers_[index].geometry;
+  Matrix &to = targets_[index];
+  std::vector<int64_t> positions = positionsOf(index, sample, g.positions(result.dims()));
+  auto count = static_cast<int64_t>(positions.size()); // the same of all samples
+  int64_t channels = g.groups() * g.rows();
+  if (channels == 0)
+    return; // no weights to round
+  if (to.size() == 0)
+    to.resize(channels, count * static_cast<int64_t>(samples));
+  auto column = static_cast<int64_t>(placeOf(sample, samples)) * count;
+  for (int64_t p : positions)
+    g.gatherResult(result, p, to.col(column++).data());
 }
 
 Expected<Matrix> LayerReconstruction::sampleInputs(size_t index, LayerReplay &replay) {
@@ -157,14 +163,16 @@ Expected<Matrix> LayerReconstruction::sampleInputs(size_t index, LayerReplay &re
   const PatchGeometry &g = layer.geometry;
   const Value *x = layer.op->operand(0);
   Matrix inputs(g.groups() * g.cols(), targets_[index].cols());
-  int64_t next = 0;
+  const int64_t count = inputs.cols() / static_cast<int64_t>(replay.samples());
   auto collect = [&](size_t sample, std::span<const Tensor> tensors) {
     Dims result = layer.op->result()->dims();
-    for (int64_t p : positionsOf(index, sample, g.positions(result)))
-      g.gatherPatch(tensors[0], result, p, inputs.col(next++).data());
+    std::vector<int64_t> positions = positionsOf(index, sample, g.positions(result));
+    assert(static_cast<int64_t>(positions.size()) == count);
+    auto column = static_cast<int64_t>(placeOf(sample, replay.samples())) * count;
+    for (int64_t p : positions)
+      g.gatherPatch(tensors[0], result, p, inputs.col(column++).data());
   };
   EDGECC_CHECK(replay.run(std::span(&x, 1), *layer.op, collect));
-  assert(next == inputs.cols());
   return inputs;
 }
 
@@ -174,6 +182,8 @@ std::vector<RoundingProblem> LayerReconstruction::problems(const ReconstructedLa
   const PatchGeometry &g = layer.geometry;
   QuantizedWeights weights = *quantizedWeights(*layer.op);
   auto real = weights.real()->data<float>();
+  auto samples =
+      static_cast<int64_t>(std::min(limits_.samples, context_.compression->data->size()));
   // The Add behind a MatMul is not part of the layer's result.
   std::vector<double> bias(static_cast<size_t>(g.groups() * g.rows()));
   if (layer.op->kind() != OpKind::MatMul)
@@ -197,6 +207,7 @@ std::vector<RoundingProblem> LayerReconstruction::problems(const ReconstructedLa
     p.inputs = inputs.middleRows(group * g.cols(), g.cols());
     p.targets = targets.middleRows(group * g.rows(), g.rows());
     p.activation = layer.activation;
+    p.heldOut = inputs.cols() / samples * (samples / static_cast<int64_t>(kHeldOut));
   }
   return out;
 }

@@ -54,6 +54,7 @@ private:
   size_t chunkEnd(size_t first) const;
   std::vector<int64_t> positionsOf(size_t layer, size_t sample, int64_t positions) const;
   Expected<void> sampleTargets(size_t first, size_t last);
+  void addTargets(size_t layer, size_t sample, size_t samples, const Tensor &result);
   Expected<Matrix> sampleInputs(size_t layer, LayerReplay &replay);
   std::vector<RoundingProblem> problems(const ReconstructedLayer &layer, const Matrix &inputs,
                                         const Matrix &targets) const;

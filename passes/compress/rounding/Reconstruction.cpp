@@ -20,11 +20,11 @@ Matrix roundToNearest(const RoundingProblem &p, Grid grid) {
   return levels;
 }
 
-double reconstructionError(const RoundingProblem &p, const Matrix &levels) {
+double reconstructionError(const RoundingProblem &p, const Matrix &levels, int64_t from) {
   constexpr int64_t kBlock = 512; // bounds the memory of the product
   const Matrix weights = levels.cwiseProduct(p.scales);
   double sum = 0;
-  for (int64_t first = 0; first < p.samples(); first += kBlock) {
+  for (int64_t first = from; first < p.samples(); first += kBlock) {
     int64_t count = std::min(kBlock, p.samples() - first);
     Matrix y = weights * p.inputs.middleCols(first, count);
     y.colwise() += p.bias;
@@ -37,16 +37,21 @@ double reconstructionError(const RoundingProblem &p, const Matrix &levels) {
       }
     sum += block;
   }
-  return p.samples() ? sum / static_cast<double>(p.samples()) : 0;
+  return p.samples() > from ? sum / static_cast<double>(p.samples() - from) : 0;
 }
 
-QuadraticForm quadraticForm(const RoundingProblem &p, double damping) {
+QuadraticForm quadraticForm(const RoundingProblem &p, int64_t samples) {
+  const auto inputs = p.inputs.leftCols(samples);
   QuadraticForm form;
-  float share = 1.0f / static_cast<float>(std::max<int64_t>(1, p.samples()));
+  float share = 1.0f / static_cast<float>(std::max<int64_t>(1, samples));
   form.h = Matrix::Zero(p.cols(), p.cols());
-  form.h.selfadjointView<Eigen::Lower>().rankUpdate(p.inputs, share);
+  form.h.selfadjointView<Eigen::Lower>().rankUpdate(inputs, share);
   form.h.triangularView<Eigen::StrictlyUpper>() = form.h.transpose();
-  form.c = (p.targets.colwise() - p.bias) * p.inputs.transpose() * share;
+  form.c = (p.targets.leftCols(samples).colwise() - p.bias) * inputs.transpose() * share;
+  return form;
+}
+
+QuadraticForm damped(QuadraticForm form, const RoundingProblem &p, double damping) {
   float mean = form.h.diagonal().mean();
   // A layer that reads zeros only: any positive number makes the form definite.
   float ridge = static_cast<float>(damping) * (mean > 0 ? mean : 1.0f);

@@ -35,6 +35,9 @@ struct RoundingProblem {
   Matrix inputs;    // [cols, samples], what the layer reads in the quantised network
   Matrix targets;   // [rows, samples], W x + b in the float network, before f
   PiecewiseLinear activation;
+  // So many of the samples, the last ones, come from data that the others do not come from: to
+  // choose a method by, since what weights were fitted to flatters the fit.
+  int64_t heldOut = 0;
 
   int64_t rows() const { return weights.rows(); }
   int64_t cols() const { return weights.cols(); }
@@ -48,18 +51,20 @@ float nearestInteger(float wanted, float low, float high); // ties to even
 // The levels nearest to the weights, each by itself.
 Matrix roundToNearest(const RoundingProblem &problem, Grid grid = nearestInteger);
 
-// The layer's objective: mean over the samples of |f(W x + b) - f(target)|^2.
-double reconstructionError(const RoundingProblem &problem, const Matrix &levels);
+// The layer's objective: mean over the samples from `first` on of |f(W x + b) - f(target)|^2.
+double reconstructionError(const RoundingProblem &problem, const Matrix &levels, int64_t first = 0);
 
 // The objective without f as a quadratic form in W, up to a constant:
 //   E |W x + b - y|^2 = tr(W H W^T) - 2 tr(W C^T) + const,  H = E[x x^T],  C = E[(y - b) x^T].
-// `damping` times the mean of H's diagonal pulls W towards the float weights, so that directions
-// in which there is no data leave the weights alone.
 struct QuadraticForm {
   Matrix h; // [cols, cols]
   Matrix c; // [rows, cols]
 };
-QuadraticForm quadraticForm(const RoundingProblem &problem, double damping);
+// Of the first `samples`.
+QuadraticForm quadraticForm(const RoundingProblem &problem, int64_t samples);
+// `damping` times the mean of H's diagonal pulls W towards the float weights, so that directions
+// in which there is no data leave the weights alone.
+QuadraticForm damped(QuadraticForm form, const RoundingProblem &problem, double damping);
 
 // The weights, not rounded, that minimise the form (least squares).
 Matrix minimizer(const QuadraticForm &form);

@@ -138,10 +138,20 @@ bool areLevels(const RoundingProblem &p, const Matrix &levels) {
 }
 
 Matrix columnsAndSteps(const RoundingProblem &p) {
-  QuadraticForm form = quadraticForm(p, 0.01);
+  QuadraticForm form = damped(quadraticForm(p, p.samples()), p, 0.01);
   Matrix levels = roundColumns(p, form, minimizer(form));
   descend(p, form, 20, levels);
   return levels;
+}
+
+TEST(ReconstructionError, CountsFromASampleOn) {
+  RoundingProblem p = correlatedProblem(3, 8, 20, 1), tail = p;
+  tail.inputs = p.inputs.rightCols(5).eval();
+  tail.targets = p.targets.rightCols(5).eval();
+  Matrix levels = roundToNearest(p);
+  EXPECT_NEAR(reconstructionError(p, levels, 15), reconstructionError(tail, levels), 1e-9);
+  EXPECT_NE(reconstructionError(p, levels, 15), reconstructionError(p, levels));
+  EXPECT_EQ(reconstructionError(p, levels, 20), 0);
 }
 
 TEST(Reconstruction, ColumnsTakeMuchOfTheErrorOfNearest) {
@@ -155,7 +165,7 @@ TEST(Reconstruction, ColumnsTakeMuchOfTheErrorOfNearest) {
 
 TEST(Reconstruction, StepsNeverRaiseTheForm) {
   RoundingProblem p = correlatedProblem(4, 30, 300, 7);
-  QuadraticForm form = quadraticForm(p, 0.01);
+  QuadraticForm form = damped(quadraticForm(p, p.samples()), p, 0.01);
   auto value = [&](const Matrix &levels) {
     Matrix w = levels.cwiseProduct(p.scales);
     return double{(w * form.h).cwiseProduct(w).sum()} - 2 * double{w.cwiseProduct(form.c).sum()};
@@ -239,7 +249,7 @@ TEST(PowersOfTwo, ScaleIsAPowerAndCoversTheLargest) {
 
 TEST(PowersOfTwo, FreeWeightsAreFittedExactly) {
   RoundingProblem p = correlatedProblem(2, 12, 300, 5);
-  QuadraticForm form = quadraticForm(p, 0.1);
+  QuadraticForm form = damped(quadraticForm(p, p.samples()), p, 0.1);
   Matrix free = Matrix::Ones(2, 12), weights = Matrix::Zero(2, 12);
   free.leftCols(5).setZero();
   weights.leftCols(5).setConstant(0.5f);
@@ -258,7 +268,7 @@ TEST(PowersOfTwo, PartitionAndFixBeatsTheNearestPowers) {
       p.scales.row(r).setConstant(powerOfTwoScale(p.weights.row(r).cwiseAbs().maxCoeff(), 6));
     p.high.setConstant(64);
     p.low.setConstant(-64);
-    Matrix levels = partitionAndFix(p, quadraticForm(p, 0.01), shares);
+    Matrix levels = partitionAndFix(p, damped(quadraticForm(p, p.samples()), p, 0.01), shares);
     for (float level : levels.reshaped())
       EXPECT_EQ(level, nearestPowerOfTwo(level, -64, 64));
     EXPECT_LT(reconstructionError(p, levels),
