@@ -36,8 +36,23 @@ double latencyUs(const emulator::ProgramT &program, const std::vector<Cost> &cos
 
 struct Demand {
   std::string name;
-  double us = 0; // of one frame, as part of the whole resource
+  double us = 0;  // of one frame, as part of the whole resource
+  double own = 0; // of one frame, on the units that a stream has queues for
+  double uses = 0;
 };
+
+// Of what another stream runs on a shared engine, a frame waits for this part where it comes at any
+// time. Streams that use it once fall into step and do not wait.
+constexpr double kWaiting = 0.88;
+
+// Engines that streams use in turn, as they have fewer units than the streams together have queues
+// for.
+bool isShared(const emulator::ScheduledProgramT &program, uint32_t engine, uint32_t count) {
+  uint64_t units = 0;
+  for (const auto &queue : program.queues)
+    units += queue->engine == engine ? queue->units : 0;
+  return units * program.streams > count;
+}
 
 } // namespace
 
@@ -49,9 +64,9 @@ void estimate(emulator::ProgramT &program) {
     memoryOf.push_back(buffer->memory);
   std::vector<Demand> engines, memories;
   for (const auto &engine : machine.engines)
-    engines.push_back({engine->name, 0});
+    engines.push_back({engine->name});
   for (const auto &memory : machine.memories)
-    memories.push_back({memory->name + " bandwidth", 0});
+    memories.push_back({memory->name + " bandwidth"});
 
   std::vector<Cost> costs;
   for (auto &instruction : scheduled.instructions) {
@@ -60,6 +75,8 @@ void estimate(emulator::ProgramT &program) {
     costs.push_back(emulator::costOf(*program.device, engine, *instruction, memoryOf));
     instruction->estimated_us = emulator::aloneUs(*program.device, costs.back());
     engines[index].us += instruction->estimated_us * instruction->units / engine.count;
+    engines[index].own += instruction->estimated_us;
+    ++engines[index].uses;
     for (size_t m = 0; m < memories.size(); ++m)
       memories[m].us +=
           static_cast<double>(costs.back().bytes(m)) / (machine.memories[m]->bandwidth_gb_s * 1e3);
@@ -69,8 +86,9 @@ void estimate(emulator::ProgramT &program) {
   double latency = latencyUs(program, costs, 1), period = latency;
 
   // Streams side by side. While another one uses a memory, which it does for a part u of the time,
-  // a frame goes on as with half the bandwidth; u depends on what it makes of the latency. Engines
-  // that streams share they use in turn.
+  // a frame goes on as with half the bandwidth; u depends on what it makes of the latency. So it
+  // does for an engine that streams use in turn, behind which a frame waits for what the other one
+  // runs there.
   if (scheduled.streams > 1) {
     double others = scheduled.streams - 1.0, slowed = latencyUs(program, costs, 0.5);
     double busiestMemory = 0;
@@ -78,6 +96,10 @@ void estimate(emulator::ProgramT &program) {
       busiestMemory = std::max(busiestMemory, memory.us);
     for (int i = 0; i < 20; ++i) {
       double next = latency + others * std::min(1.0, busiestMemory / period) * (slowed - latency);
+      for (uint32_t e = 0; e < engines.size(); ++e)
+        if (engines[e].uses > 1 && isShared(scheduled, e, machine.engines[e]->count))
+          next += others * std::min(1.0, engines[e].own / period) * engines[e].own * kWaiting *
+                  (1 - 1 / engines[e].uses);
       period = (period + next) / 2;
     }
     period /= scheduled.streams;
