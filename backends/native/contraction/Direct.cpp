@@ -194,9 +194,33 @@ private:
     Position origin{outer_, y, x, column};
     kernel.initial = initialSums(e_, c_.epilogue, c_.product, tile, origin);
     kernel.scaledLoop = s_.scaledLoop;
+    prefetch(tile, rows, origin);
     auto sums = emitMicroKernel(e_, kernel, left, right);
     emitEpilogue(e_, c_.epilogue, c_.product, tile, rows, origin, sums,
                  s_.tileBytes ? scratchAt(s_.stagedBytes + s_.panelBytes) : nullptr);
+  }
+
+  // Starts to fetch the lines that the tile's epilogue reads and writes, where they are too many to
+  // be found in the second-level cache: they arrive while the tile is computed.
+  void prefetch(const ColumnTile &tile, RowTile rows, const Position &origin) {
+    constexpr int64_t kCachedBytes = 512 << 10, kLine = 64;
+    for (const Access *access : c_.epilogue.rowAccesses()) {
+      int64_t bytes = bitWidth(access->dtype) / 8;
+      if (access->column() != 1 || c_.rowsY * c_.rowsX * c_.columns * bytes <= kCachedBytes)
+        continue;
+      llvm::Value *first = pointerAt(e_, *access, origin);
+      for (int64_t dy = 0; dy < rows.y; ++dy)
+        for (int64_t dx = 0; dx < rows.x; ++dx)
+          for (int64_t at = 0; at < tile.columns * bytes; at += kLine)
+            prefetch(first, (dy * access->y() + dx * access->x()) * bytes + at);
+    }
+  }
+
+  void prefetch(llvm::Value *pointer, int64_t offset) {
+    constexpr int kForWriting = 1, kKeep = 3, kData = 1;
+    e_.b.CreateIntrinsic(llvm::Intrinsic::prefetch, {pointer->getType()},
+                         {e_.b.CreateInBoundsGEP(e_.b.getInt8Ty(), pointer, e_.i64(offset)),
+                          e_.b.getInt32(kForWriting), e_.b.getInt32(kKeep), e_.b.getInt32(kData)});
   }
 
   KernelEmitter &e_;

@@ -393,6 +393,22 @@ std::vector<Access *> Epilogue::accesses() {
   return out;
 }
 
+std::vector<const Access *> Epilogue::rowAccesses() const {
+  std::vector<const Access *> out;
+  auto visit = [&](const Access &access) {
+    if (!access.rowInvariant())
+      out.push_back(&access);
+  };
+  for (const Addend &addend : addends)
+    visit(addend.access);
+  for (const auto &[value, leaf] : leaves)
+    if (!leaf.scalar && !leaf.isTable)
+      visit(leaf.access);
+  for (const Access &result : results)
+    visit(result);
+  return out;
+}
+
 std::string Epilogue::str() const {
   std::string out = fmt::format("alpha={} as={}", alpha, edgecc::name(anchorType));
   for (const Addend &addend : addends)

@@ -55,6 +55,8 @@ struct Epilogue {
 
   // Everything that is addressed by the iteration space.
   std::vector<Access *> accesses();
+  // What of that is not the same in all rows.
+  std::vector<const Access *> rowAccesses() const;
 
   std::string str() const;
 };
