@@ -1,5 +1,6 @@
 // edgecc-device-bench: what the device models predict, beside what is published.
 #include "bench/devices/Deconvolution.h"
+#include "bench/devices/Fit.h"
 #include "bench/devices/Models.h"
 #include "bench/devices/Published.h"
 
@@ -24,6 +25,10 @@ int main(int argc, char **argv) {
   deconvolution->add_option("--device", device, "name or description file");
   deconvolution->add_option("--table", table, "CSV file with published layer times")
       ->check(CLI::ExistingFile);
+  bench::FitOptions fitted;
+  auto *fit = app.add_subcommand("fit", "constants of a dataflow machine from rows to calibrate");
+  fit->add_option("--device", fitted.device, "name or description file")->required();
+  fit->add_option("--table", fitted.table, "CSV file")->required()->check(CLI::ExistingFile);
   bench::ModelsOptions models;
   auto *collection = app.add_subcommand("models", "all models of a folder with models.json");
   collection->add_option("--device", models.device, "name or description file")->required();
@@ -40,8 +45,9 @@ int main(int argc, char **argv) {
     fmt::print(stderr, "edgecc-device-bench: {}\n", str(equal.error()));
     return 1;
   }
-  Expected<void> done = rows->parsed() ? bench::comparePublished(published)
-                                       : bench::compareDeconvolutions(device, table);
+  Expected<void> done = rows->parsed()  ? bench::comparePublished(published)
+                        : fit->parsed() ? bench::fitConstants(fitted)
+                                        : bench::compareDeconvolutions(device, table);
   if (done)
     return 0;
   fmt::print(stderr, "edgecc-device-bench: {}\n", str(done.error()));

@@ -25,7 +25,32 @@ struct Outcome {
   unsigned contexts = 1;
   double latencyMs = 0, fps = 0, mapSeconds = 0;
   double estimateError = 0; // of latency and frame rate, the larger one, as a factor - 1
+  double toFloatDb = 0;     // of the worst output against the float model
 };
+
+// The inputs that a model is compared on.
+class OneSample : public DataSource {
+public:
+  explicit OneSample(std::vector<Tensor> inputs) : inputs_(std::move(inputs)) {}
+  size_t size() const override { return 1; }
+  Expected<std::vector<Tensor>> sample(size_t) override { return inputs_; }
+
+private:
+  std::vector<Tensor> inputs_;
+};
+
+// Ratio in dB of the power of `want` to that of the difference; at most kExactDb, which stands for
+// equal.
+constexpr double kExactDb = 200;
+double signalToNoise(const Tensor &got, const Tensor &want) {
+  double signal = 0, noise = 0;
+  for (int64_t k = 0; k < want.elements(); ++k) {
+    double a = got.asDouble(k), b = want.asDouble(k);
+    signal += b * b;
+    noise += (a - b) * (a - b);
+  }
+  return noise == 0 ? kExactDb : std::min(kExactDb, 10 * std::log10(signal / noise));
+}
 
 std::string difference(std::span<const Tensor> got, std::span<const Tensor> want) {
   for (size_t i = 0; i < want.size(); ++i) {
@@ -54,7 +79,17 @@ Expected<Outcome> runModel(const emulator::DeviceT &device, const std::filesyste
   driver::LoadOptions load;
   load.shapesFrom = file.parent_path() / "test_data_set_0";
   EDGECC_TRY(module, driver::loadModule(file, load));
-  EDGECC_TRY(lowered, lowerFor(device, std::move(module)));
+  std::vector<Tensor> inputs, floats;
+  std::optional<OneSample> sample;
+  if (numerics) {
+    EDGECC_TRY(data, readTestData(load.shapesFrom, "input"));
+    for (const auto &each : data)
+      inputs.push_back(each.tensor);
+    EDGECC_TRY(results, ReferenceExecutor().run(module->main(), inputs));
+    floats = std::move(results);
+    sample.emplace(inputs);
+  }
+  EDGECC_TRY(lowered, lowerFor(device, std::move(module), true, sample ? &*sample : nullptr));
   Outcome out;
   auto start = std::chrono::steady_clock::now();
   EDGECC_TRY(code, device::mapFunction(lowered->main(), device, {}));
@@ -76,14 +111,13 @@ Expected<Outcome> runModel(const emulator::DeviceT &device, const std::filesyste
   out.verdict = "not run";
   if (!numerics)
     return out;
-  EDGECC_TRY(data, readTestData(load.shapesFrom, "input"));
-  std::vector<Tensor> inputs;
-  for (const auto &each : data)
-    inputs.push_back(each.tensor);
   EDGECC_TRY(want, ReferenceExecutor().run(lowered->main(), inputs));
   EDGECC_TRY(got, test::emulate(*lowered, code, inputs));
   out.verdict = difference(got, want);
   out.isWrong = !out.verdict.starts_with("equal");
+  out.toFloatDb = kExactDb;
+  for (size_t i = 0; i < floats.size(); ++i)
+    out.toFloatDb = std::min(out.toFloatDb, signalToNoise(got[i], floats[i]));
   return out;
 }
 
@@ -98,8 +132,9 @@ Expected<bool> compareModels(const ModelsOptions &o) {
     return error("there is no list of models", (folder / "models.json").string());
   size_t compiled = 0, equal = 0, tried = 0;
   double worst = 0;
-  fmt::print("{:<32} {:>9} {:>10} {:>4} {:>5} {:>8} {:>6}  {}\n", "model", "ms", "fps", "ctx",
-             "host", "estimate", "map s", "against the reference");
+  std::vector<double> ratios;
+  fmt::print("{:<32} {:>9} {:>10} {:>4} {:>5} {:>8} {:>6} {:>9}  {}\n", "model", "ms", "fps", "ctx",
+             "host", "estimate", "map s", "dB of f32", "against the reference");
   for (const auto &model : list["models"]) {
     std::string name = model["name"];
     if (!o.only.empty() && std::ranges::find(o.only, name) == o.only.end())
@@ -114,14 +149,21 @@ Expected<bool> compareModels(const ModelsOptions &o) {
     ++compiled;
     equal += !outcome->isWrong;
     worst = std::max(worst, outcome->estimateError);
-    fmt::print("{:<32} {:>9.2f} {:>10.1f} {:>4} {:>5} {:>7.1f}% {:>6.1f}  {}\n", name,
+    fmt::print("{:<32} {:>9.2f} {:>10.1f} {:>4} {:>5} {:>7.1f}% {:>6.1f} {:>9}  {}\n", name,
                outcome->latencyMs, outcome->fps, outcome->contexts, outcome->hostOps,
-               100 * outcome->estimateError, outcome->mapSeconds, outcome->verdict);
+               100 * outcome->estimateError, outcome->mapSeconds,
+               o.numerics ? fmt::format("{:.1f}", outcome->toFloatDb) : "-", outcome->verdict);
+    if (o.numerics)
+      ratios.push_back(outcome->toFloatDb);
     std::fflush(stdout);
   }
   fmt::print("{} of {} compile for {}; {} of them {}; estimates within {:.1f} % of the emulator\n",
              compiled, tried, device.name, equal, o.numerics ? "equal the reference" : "not run",
              100 * worst);
+  std::ranges::sort(ratios);
+  if (!ratios.empty())
+    fmt::print("against the float models: {:.1f} dB at least, median {:.1f} dB\n", ratios.front(),
+               ratios[ratios.size() / 2]);
   return equal == compiled;
 }
 

@@ -9,7 +9,8 @@
 namespace edgecc::bench {
 
 Expected<std::unique_ptr<Module>> lowerFor(const emulator::DeviceT &device,
-                                           std::unique_ptr<Module> module, bool shufflePixels) {
+                                           std::unique_ptr<Module> module, bool shufflePixels,
+                                           DataSource *data) {
   Registry registry;
   registerBuiltinPasses(registry);
   CompressionRecipe recipe;
@@ -19,7 +20,7 @@ Expected<std::unique_ptr<Module>> lowerFor(const emulator::DeviceT &device,
   if (isInteger) {
     recipe.quantize = "int8";
     recipe.onlyIfFaster = false;
-    recipe.assumeRanges = true;
+    recipe.assumeRanges = data == nullptr;
   }
   PassList passes = buildPipeline(registry, recipe).all();
   // Weights without content have no channels that matter, and nothing to compare with.
@@ -30,6 +31,7 @@ Expected<std::unique_ptr<Module>> lowerFor(const emulator::DeviceT &device,
   ReferenceExecutor executor;
   auto target = device::makeTargetModel(device);
   Compression compression;
+  compression.data = data;
   PassManagerOptions options;
   options.executor = &executor;
   options.target = target.get();

@@ -19,6 +19,7 @@ constexpr double kOneContextParameters = 16.5e6;
 
 struct Prediction {
   double latencyMs = 0, fps = 0, estimatedFps = 0, estimatedMs = 0;
+  std::optional<double> fpsOfOne; // of a program of several contexts, with batches of one
   unsigned contexts = 1;
   double mapSeconds = 0;
   std::string bottleneck;
@@ -27,7 +28,7 @@ struct Prediction {
 
 // What the rows of a table say, whichever device they are about.
 struct Figures {
-  std::optional<double> fps, latencyMs;
+  std::optional<double> fps, fpsOfOne, latencyMs;
   unsigned units = 0, streams = 0, batch = 1;
 };
 
@@ -72,6 +73,11 @@ Expected<Prediction> predict(const emulator::DeviceT &device, const zoo::Topolog
   out.fps = measured->fps;
   out.contexts = measured->contexts;
   out.bottleneck = measured->bottleneck;
+  if (out.contexts > 1) {
+    code.program.dataflow->batch = 1;
+    if (auto one = emulator::measure(code.program))
+      out.fpsOfOne = one->fps;
+  }
   if (code.program.estimate) {
     out.estimatedFps = code.program.estimate->fps;
     out.estimatedMs = code.program.estimate->latency_ms;
@@ -126,10 +132,11 @@ Expected<void> comparePublished(const PublishedOptions &o) {
     }
     Figures figures;
     figures.fps = row.number(isDataflow ? "fps_b8" : "fps");
+    figures.fpsOfOne = row.number("fps_b1");
     figures.latencyMs = row.number("latency_ms");
     figures.units = leadingNumber(row.text("shaves"));
     figures.streams = leadingNumber(row.text("streams"));
-    figures.batch = isDataflow ? 8 : 1;
+    figures.batch = isDataflow ? kPublishedBatch : 1;
     auto predicted = predict(device, *topology, figures, o.verbose);
     if (!predicted) {
       fmt::print("{:<34} {:<10} {}\n", row.text("model"), row.text("role"), str(predicted.error()));
@@ -151,6 +158,8 @@ Expected<void> comparePublished(const PublishedOptions &o) {
       rates.add(role + kind, predicted->fps, *figures.fps);
       rates.add(role + kind + ", " + topology->family, predicted->fps, *figures.fps);
     }
+    if (figures.fpsOfOne && predicted->fpsOfOne)
+      rates.add(role + ", several contexts, batch 1", *predicted->fpsOfOne, *figures.fpsOfOne);
     if (predicted->estimatedFps > 0)
       estimates.add("frame rate", predicted->estimatedFps, predicted->fps);
     if (predicted->estimatedMs > 0)

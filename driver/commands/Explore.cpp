@@ -30,7 +30,7 @@ void declare(CLI::App &app, Arguments &o) {
       app, "--sweep", o.axes, "NAME=VALUES",
       "what varies: NAME=A,B,C or NAME=FIRST:LAST:STEP for target, shaves, streams, batch, "
       "compute-cap, control-cap, memory-cap, quantize, prune (fraction of MACs) or input "
-      "(size of square pictures, or NAME=SHAPE); repeatable: all combinations")
+      "(size of the model's square pictures, or NAME=SHAPE); repeatable: all combinations")
       ->required();
   addRepeatable(app, "--shape", base.shapes, "NAME=DIMS", "gives an input's shape; repeatable");
   app.add_option("-o,--output", o.sweep.results,
@@ -62,6 +62,19 @@ void printTable(const std::vector<SweepResult> &results) {
   }
 }
 
+// Where nothing compiled: why, each reason once.
+Expected<void> checkAny(const std::vector<SweepResult> &results) {
+  Diagnostics diagnostics;
+  for (const SweepResult &result : results) {
+    if (result.failure.empty())
+      return {};
+    if (std::ranges::find(diagnostics, result.failure, &Diagnostic::what) == diagnostics.end())
+      diagnostics.push_back({result.failure, "", ""});
+  }
+  diagnostics.insert(diagnostics.begin(), {"no combination could be compiled", "--sweep", ""});
+  return tl::unexpected(std::move(diagnostics));
+}
+
 Expected<void> explore(Arguments &o) {
   if (!isDeviceTarget(o.sweep.base.target))
     return error("'" + o.sweep.base.target + "' is not a device", "--target",
@@ -77,11 +90,12 @@ Expected<void> explore(Arguments &o) {
   EDGECC_CHECK(checkCompressArguments(compress, ""));
   EDGECC_TRY(results, sweep(o.sweep));
   printTable(results);
-  if (o.page.empty())
-    return {};
-  std::string title = fmt::format("{} on {}", shortName(o.sweep.base.input), o.sweep.base.target);
-  std::string page = sweepPage(title, results);
-  return writeFile(o.page, std::as_bytes(std::span(page)));
+  if (!o.page.empty()) {
+    std::string title = fmt::format("{} on {}", shortName(o.sweep.base.input), o.sweep.base.target);
+    std::string page = sweepPage(title, results);
+    EDGECC_CHECK(writeFile(o.page, std::as_bytes(std::span(page))));
+  }
+  return checkAny(results);
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 #include "driver/commands/CompressArguments.h"
 #include "driver/device/DeviceArtifact.h"
 #include "driver/device/share/Divide.h"
+#include "runtime/emulator/Together.h"
 
 #include <algorithm>
 #include <cmath>
@@ -28,9 +29,23 @@ struct Model {
   std::filesystem::path blob;
 };
 
+// Of a model alone on a part of the device.
 struct Outcome {
   std::string failure;
   double fps = 0, latencyMs = 0;
+  std::shared_ptr<const emulator::ProgramT> program;
+};
+
+// What a model comes to beside the others.
+struct Use {
+  double fps = 0, latencyMs = 0;
+};
+
+struct Division {
+  std::vector<unsigned> units; // of each model; empty: none runs all models
+  std::vector<Use> uses;
+  std::optional<emulator::TogetherReport> together; // dataflow machines
+  double least = 0;                                 // of the frame rates over the wanted ones
 };
 
 void declare(CLI::App &app, Arguments &o) {
@@ -90,28 +105,94 @@ Outcome compileFor(const Arguments &o, const Model &model, const emulator::Devic
   options.quiet = true;
   auto summary = compileModel(options);
   if (!summary)
-    return {str(summary.error()), 0, 0};
-  return {"", summary->deviceRun->fps, summary->deviceRun->latencyUs / 1e3};
+    return {.failure = str(summary.error())};
+  return {"", summary->deviceRun->fps, summary->deviceRun->latencyUs / 1e3, summary->deviceProgram};
 }
 
-void printDivision(const char *title, const std::vector<Model> &models,
-                   const std::vector<unsigned> &units,
-                   const std::vector<std::vector<Outcome>> &outcomes) {
-  fmt::print("{}\n", title);
-  double least = 1e300;
+using Outcomes = std::vector<std::vector<Outcome>>; // of each model, with 1, 2, ... units
+
+bool runs(const Outcomes &outcomes, std::span<const unsigned> units) {
+  for (size_t m = 0; m < units.size(); ++m)
+    if (units[m] == 0 || !outcomes[m][units[m] - 1].failure.empty())
+      return false;
+  return true;
+}
+
+// Of models that all run. Scheduled parts have an equal share of what they use together; the
+// programs of dataflow parts are simulated together.
+Expected<Division> measureDivision(const std::vector<Model> &models, const Outcomes &outcomes,
+                                   std::vector<unsigned> units) {
+  Division division{.units = std::move(units)};
+  std::vector<const emulator::ProgramT *> programs;
   for (size_t m = 0; m < models.size(); ++m) {
-    if (units[m] == 0 || !outcomes[m][units[m] - 1].failure.empty()) {
-      fmt::print("  {:<28} {:>3} units  does not run: {}\n", shortName(models[m].path), units[m],
-                 units[m] == 0 ? "" : outcomes[m][units[m] - 1].failure);
-      least = 0;
-      continue;
-    }
-    const Outcome &outcome = outcomes[m][units[m] - 1];
-    least = std::min(least, outcome.fps / models[m].wanted);
-    fmt::print("  {:<28} {:>3} units {:>10.1f} frames a second {:>9.2f} ms\n",
-               shortName(models[m].path), units[m], outcome.fps, outcome.latencyMs);
+    const Outcome &alone = outcomes[m][division.units[m] - 1];
+    division.uses.push_back({alone.fps, alone.latencyMs});
+    if (alone.program && alone.program->dataflow && !alone.program->dataflow->contexts.empty())
+      programs.push_back(alone.program.get());
   }
-  fmt::print("  all together: {:.3f} of what is wanted\n", least);
+  if (programs.size() == models.size()) {
+    auto together = emulator::measureTogether(programs);
+    if (!together)
+      return error(together.error().message, "share");
+    for (size_t m = 0; m < models.size(); ++m)
+      division.uses[m] = {together->programs[m].fps, together->programs[m].latencyUs / 1e3};
+    division.together = std::move(*together);
+  }
+  division.least = std::numeric_limits<double>::infinity();
+  for (size_t m = 0; m < models.size(); ++m)
+    division.least = std::min(division.least, division.uses[m].fps / models[m].wanted);
+  return division;
+}
+
+// The best of all divisions, each measured; where there are too many, that for which the models
+// alone do best.
+Expected<Division> bestDivision(const std::vector<Model> &models, const Outcomes &outcomes,
+                                unsigned total) {
+  constexpr size_t kMeasured = 128;
+  auto candidates = divisions(static_cast<unsigned>(models.size()), total, kMeasured + 1);
+  if (candidates.size() > kMeasured) {
+    std::vector<std::vector<double>> values(models.size());
+    for (size_t m = 0; m < models.size(); ++m)
+      for (const Outcome &outcome : outcomes[m])
+        values[m].push_back(outcome.failure.empty() ? outcome.fps / models[m].wanted : -1);
+    candidates = {divide(values, total)};
+  }
+  Division best;
+  for (auto &units : candidates) {
+    if (units.empty() || !runs(outcomes, units))
+      continue;
+    EDGECC_TRY(division, measureDivision(models, outcomes, std::move(units)));
+    if (best.units.empty() || division.least > best.least)
+      best = std::move(division);
+  }
+  return best;
+}
+
+void print(const char *title, const std::vector<Model> &models, const Outcomes &outcomes,
+           const Division &division) {
+  fmt::print("{}\n", title);
+  for (size_t m = 0; m < models.size(); ++m) {
+    const Outcome &alone = outcomes[m][division.units[m] - 1];
+    fmt::print("  {:<28} {:>3} units {:>10.1f} frames a second {:>9.2f} ms",
+               shortName(models[m].path), division.units[m], division.uses[m].fps,
+               division.uses[m].latencyMs);
+    fmt::print("   (alone there {:.1f}, {:.2f} ms)\n", alone.fps, alone.latencyMs);
+  }
+  if (const auto &together = division.together)
+    fmt::print(
+        "  used: link in {:.0f} %, link out {:.0f} %, host {:.0f} %, loading contexts {:.0f} %\n",
+        100 * together->linkInBusy, 100 * together->linkOutBusy, 100 * together->hostBusy,
+        100 * together->loadingBusy);
+  fmt::print("  all together: {:.3f} of what is wanted\n", division.least);
+}
+
+void printEqual(const std::vector<Model> &models, const Outcomes &outcomes,
+                const std::vector<unsigned> &units) {
+  fmt::print("equal parts:\n");
+  for (size_t m = 0; m < models.size(); ++m)
+    if (const std::string &failure = outcomes[m][units[m] - 1].failure; !failure.empty())
+      fmt::print("  {:<28} {:>3} units  does not run: {}\n", shortName(models[m].path), units[m],
+                 failure);
 }
 
 Expected<void> share(const Arguments &o) {
@@ -131,8 +212,7 @@ Expected<void> share(const Arguments &o) {
     return error("cannot make the folder: " + status.message(), o.folder.string());
 
   // Each model alone on every part that leaves a unit for each of the others.
-  std::vector<std::vector<Outcome>> outcomes(count);
-  std::vector<std::vector<double>> values(count);
+  Outcomes outcomes(count);
   Progress progress(true);
   std::filesystem::path scratch =
       std::filesystem::temp_directory_path() / fmt::format("edgecc-share-{}.blob", getpid());
@@ -141,15 +221,18 @@ Expected<void> share(const Arguments &o) {
       progress.advance("compiling for parts", m * (total - count + 1) + units,
                        size_t{count} * (total - count + 1));
       outcomes[m].push_back(compileFor(o, models[m], partOf(device, units, count), scratch));
-      const Outcome &outcome = outcomes[m].back();
-      values[m].push_back(outcome.failure.empty() ? outcome.fps / models[m].wanted : -1);
     }
   std::filesystem::remove(scratch, status);
 
   std::vector<unsigned> equal(count, total / count);
-  printDivision("equal parts:", models, equal, outcomes);
-  std::vector<unsigned> best = divide(values, total);
-  if (best.empty()) {
+  if (runs(outcomes, equal)) {
+    EDGECC_TRY(division, measureDivision(models, outcomes, equal));
+    print("equal parts:", models, outcomes, division);
+  } else {
+    printEqual(models, outcomes, equal);
+  }
+  EDGECC_TRY(best, bestDivision(models, outcomes, total));
+  if (best.units.empty()) {
     Diagnostics diagnostics;
     for (unsigned m = 0; m < count; ++m)
       if (!outcomes[m].back().failure.empty())
@@ -158,9 +241,10 @@ Expected<void> share(const Arguments &o) {
       diagnostics.push_back({"the models do not fit on the device together", device.name, ""});
     return tl::unexpected(std::move(diagnostics));
   }
-  printDivision("divided so that the slowest is as fast as possible:", models, best, outcomes);
+  print("divided so that the slowest is as fast as possible:", models, outcomes, best);
   for (unsigned m = 0; m < count; ++m)
-    if (Outcome outcome = compileFor(o, models[m], partOf(device, best[m], count), models[m].blob);
+    if (Outcome outcome =
+            compileFor(o, models[m], partOf(device, best.units[m], count), models[m].blob);
         !outcome.failure.empty())
       return error(outcome.failure, models[m].path.string());
   return {};

@@ -162,6 +162,7 @@ private:
     uint64_t most = 1; // controllers of a part
     for (const auto &work : machine_.work)
       most = std::max<uint64_t>(most, work->controllers);
+    most *= layersOf(machine_, node.kernel);
     if (controllers > most * machine_.max_parts)
       return bad(fmt::format("{} has {} controllers, and the machine allows {} parts of {}", where,
                              controllers, machine_.max_parts, most),
@@ -212,6 +213,9 @@ private:
 
 } // namespace
 
+// Of a host step: as a floating-point number it is still exact.
+constexpr uint64_t kMaxHostWork = uint64_t{1} << 53;
+
 Result<void> checkDataflow(const ProgramT &program, uint64_t weightsBytes) {
   const DataflowProgramT &dataflow = *program.dataflow;
   if (dataflow.batch < 1 || dataflow.batch > kMaxBatch)
@@ -220,13 +224,17 @@ Result<void> checkDataflow(const ProgramT &program, uint64_t weightsBytes) {
     if (bytes > kMaxMemoryBytes)
       return fault(FaultKind::BadProgram, "a boundary tensor is larger than 2^32 bytes");
   for (const auto &step : dataflow.host_steps) {
-    if (!step || step->part >= program.host_parts || step->context > dataflow.contexts.size() ||
+    if (!step || step->part >= program.host_parts ||
+        step->context >= std::max<size_t>(dataflow.contexts.size(), 1) ||
         step->layer >= program.layers.size())
       return fault(FaultKind::BadProgram, "a host step has no part, context or layer");
     for (const auto *tensors : {&step->inputs, &step->outputs})
       for (const HostTensor &tensor : *tensors)
         if (tensor.role() == StreamRole::Boundary && tensor.index() >= dataflow.boundaries.size())
           return fault(FaultKind::BadProgram, "a host step names no boundary tensor");
+    if (step->macs > kMaxHostWork || step->elements > kMaxHostWork)
+      return fault(FaultKind::BadProgram,
+                   "a host step has more work than a number of it is good for");
   }
   for (size_t i = 0; i < dataflow.contexts.size(); ++i) {
     if (!dataflow.contexts[i])

@@ -226,12 +226,17 @@ void checkMachine(const DataflowMachineT &machine, Checker &check) {
   check.fraction(machine.control_cap, "dataflow.control_cap");
   check.fraction(machine.memory_cap, "dataflow.memory_cap");
   check.require(machine.link != nullptr, "dataflow.link", "is missing");
-  check.require(machine.link_channel_multiple >= 1 && machine.link_channel_multiple <= 4096,
-                "dataflow.link_channel_multiple", "must lie in [1, 4096]");
+  check.require(machine.link_width_multiple >= 1 && machine.link_width_multiple <= 4096,
+                "dataflow.link_width_multiple", "must lie in [1, 4096]");
+  for (uint32_t layers : {machine.softmax_layers, machine.normalization_layers})
+    check.require(layers >= 1 && layers <= 64, "dataflow.softmax_layers, normalization_layers",
+                  "must lie in [1, 64]");
   check.notNegative(machine.context_switch_us, "dataflow.context_switch_us");
   check.positive(machine.configuration_gb_s, "dataflow.configuration_gb_s");
-  check.require(machine.row_alignment >= 1 && machine.row_alignment <= 4096,
-                "dataflow.row_alignment", "must lie in [1, 4096]");
+  check.require(isPowerOfTwo(machine.row_alignment) && machine.row_alignment <= 4096,
+                "dataflow.row_alignment", "must be a power of two up to 4096");
+  check.require(repeated(machine.work, [](const WorkFractionT &work) { return work.work; }) < 0,
+                "dataflow.work", "names a kind of work twice");
   check.notNegative(machine.energy_pj_per_mac, "dataflow.energy_pj_per_mac");
   check.notNegative(machine.energy_pj_per_element, "dataflow.energy_pj_per_element");
   check.notNegative(machine.energy_pj_per_memory_byte, "dataflow.energy_pj_per_memory_byte");
@@ -254,6 +259,11 @@ Result<void> checkDevice(const DeviceT &device) {
                 "a device is one of the two");
   check.notNegative(device.static_watts, "static_watts");
   checkLink(device.host_link.get(), "host_link", check);
+  if (const HostProcessorT *host = device.host.get()) {
+    check.positive(host->gmacs_s, "host.gmacs_s");
+    check.positive(host->gelements_s, "host.gelements_s");
+    check.notNegative(host->call_us, "host.call_us");
+  }
   if (device.scheduled)
     checkMachine(*device.scheduled, check);
   if (device.dataflow) {

@@ -54,6 +54,12 @@ double aloneUs(const DeviceT &device, const Cost &cost);
 double convolutionCycles(const ConvolutionModeT &mode, uint64_t inChannels, uint64_t outChannels,
                          uint64_t taps, uint64_t positions);
 
+// Time of a host part on the machine that the device is plugged into; 0 where it has none.
+double hostUs(const DeviceT &device, uint64_t macs, uint64_t elements);
+
+// Layers that a node of a dataflow machine with this kernel is made of; each takes controllers.
+unsigned layersOf(const DataflowMachineT &machine, const KernelUnion &kernel);
+
 // Cycles of one output row of a dataflow node on `subClusters` of a machine; `row` is the work of
 // that row, bits those of the operands. Infinite if the machine cannot do such work.
 double rowCycles(const DataflowMachineT &machine, const Work &row, unsigned activationBits,

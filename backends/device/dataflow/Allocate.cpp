@@ -60,11 +60,21 @@ std::vector<NodeCost> costsOf(const Graph &graph, const emulator::DataflowMachin
     NodeCost cost;
     const auto *fraction = fractionOf(machine, node.work.kinds.front().kind);
     assert(fraction && "whyNotOn lets no such task through");
-    cost.controllersPerPart = fraction->controllers;
+    cost.controllersPerPart =
+        fraction->controllers * emulator::layersOf(machine, node.node->kernel);
     cost.needsSubClusters = fraction->needs_sub_clusters;
-    double one = node.work.frameCycles(machine, 1), two = node.work.frameCycles(machine, 2);
-    cost.shared = cost.needsSubClusters ? 2 * (one - two) : 0;
-    cost.fixed = one - cost.shared;
+    cost.overhead = machine.row_overhead_cycles;
+    cost.port = node.work.portCycles(machine);
+    for (size_t i = 0; i < node.work.kinds.size(); ++i) {
+      const emulator::Work &kind = node.work.kinds[i];
+      double count = node.work.countOf[i];
+      double cycles =
+          emulator::rowCycles(machine, kind, node.work.activationBits, node.work.weightBits, 1) -
+          cost.overhead;
+      cost.kinds.push_back({count, cycles});
+      cost.rows += count;
+      cost.work += count * cycles;
+    }
     cost.least = static_cast<uint32_t>(std::clamp<uint64_t>(
         (node.weightBytes + limits.memory - 1) / std::max<uint64_t>(limits.memory, 1), 1,
         UINT32_MAX));
@@ -75,19 +85,34 @@ std::vector<NodeCost> costsOf(const Graph &graph, const emulator::DataflowMachin
   return costs;
 }
 
+double NodeCost::cycles(double subClusters) const {
+  double sum = rows * overhead;
+  for (const Kind &kind : kinds)
+    sum += kind.count * std::max(port, kind.work / (needsSubClusters ? subClusters : 1));
+  return sum;
+}
+
 std::optional<uint32_t> subClustersFor(const NodeCost &cost,
                                        const emulator::DataflowMachineT &machine, double cycles) {
   constexpr double kRounding = 1 + 1e-9;
+  double limit = cycles * kRounding;
   if (!cost.needsSubClusters)
-    return cost.fixed <= cycles * kRounding ? std::optional<uint32_t>(0) : std::nullopt;
-  uint32_t most = maxSubClusters(cost, machine);
-  double left = cycles * kRounding - cost.fixed;
-  if (left <= 0 || cost.shared > left * most)
+    return cost.cycles(1) <= limit ? std::optional<uint32_t>(0) : std::nullopt;
+  uint32_t least = std::max(cost.least, cost.wanted), most = maxSubClusters(cost, machine);
+  double left = limit - cost.rows * cost.overhead;
+  if (least > most || cost.least > machine.max_parts || cost.fastest() > limit ||
+      cost.work > left * most || cost.cycles(most) > limit)
     return std::nullopt;
-  uint32_t least = std::max(cost.least, cost.wanted);
-  if (least > most || cost.least > machine.max_parts)
-    return std::nullopt;
-  return std::max(least, static_cast<uint32_t>(std::ceil(cost.shared / left)));
+  // No fewer than if rows of all kinds could even each other out.
+  uint32_t low = std::max(least, static_cast<uint32_t>(std::ceil(cost.work / left)));
+  if (cost.cycles(low) <= limit)
+    return low;
+  uint32_t high = most;
+  while (high - low > 1) {
+    uint32_t middle = low + (high - low) / 2;
+    (cost.cycles(middle) <= limit ? high : low) = middle;
+  }
+  return high;
 }
 
 uint32_t partsOf(const NodeCost &cost, uint32_t subClusters,
@@ -107,11 +132,8 @@ std::optional<double> relaxedPeriod(std::span<const NodeCost> costs, Segment seg
   double low = floor, high = floor;
   for (size_t i = segment.begin; i < segment.end; ++i) {
     const NodeCost &cost = costs[i];
-    high = std::max(high, cost.fixed + cost.shared / std::max(cost.least, cost.wanted));
-    if (cost.needsSubClusters)
-      low = std::max(low, cost.fixed + cost.shared / maxSubClusters(cost, machine));
-    else
-      low = std::max(low, cost.fixed);
+    high = std::max(high, cost.cycles(std::max(cost.least, cost.wanted)));
+    low = std::max(low, cost.cycles(maxSubClusters(cost, machine)));
   }
   if (!feasible(high))
     return std::nullopt;
@@ -133,10 +155,8 @@ public:
       : graph_(graph), segment_(segment), machine_(machine), costs_(costs), limits_(limits) {}
 
   Expected<Allocation> run() {
-    SegmentLink link = linkOf(graph_, segment_);
-    double linkUs =
-        static_cast<double>(std::max(link.inBytes, link.outBytes)) / (machine_.link->gb_s * 1e3);
-    auto bound = relaxedPeriod(costs_, segment_, machine_, limits_, linkUs * machine_.clock_mhz);
+    auto bound = relaxedPeriod(costs_, segment_, machine_, limits_,
+                               leastPeriodUs(graph_, segment_, machine_) * machine_.clock_mhz);
     uint64_t weights = 0;
     for (size_t i = segment_.begin; i < segment_.end; ++i)
       weights += graph_.nodes[i].weightBytes;

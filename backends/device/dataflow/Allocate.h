@@ -9,9 +9,18 @@
 
 namespace edgecc::device::dataflow {
 
-// cycles of a frame = fixed + shared / sub-clusters.
+// cycles of a frame = sum over kinds of rows of count x (overhead + max(port, work /
+// sub-clusters)).
 struct NodeCost {
-  double fixed = 0, shared = 0;
+  struct Kind {
+    double count = 0, work = 0;
+  };
+  std::vector<Kind> kinds;
+  double rows = 0, overhead = 0, port = 0; // of a row
+  double work = 0;                         // of all rows
+
+  double fastest() const { return rows * (overhead + port); } // with any number of sub-clusters
+  double cycles(double subClusters) const;
   bool needsSubClusters = true;
   uint32_t controllersPerPart = 1;
   uint32_t least = 1;  // parts that weights larger than a cluster's memory are split into

@@ -2,13 +2,16 @@
 //
 // Contexts are runs of nodes in topological order. Of all ways to cut the order, dynamic
 // programming finds the one with the least sum of
-//   switch + weights / configuration rate + fill + batch x max(period, link in, link out),
-// with the period of the relaxed allocation. What turns out not to pack is forbidden, with all that
-// contains it, and the cuts are chosen again.
+//   switch + weights / configuration rate + fill + batch x period,
+// first with the period of the relaxed allocation, which is a lower bound. The segments chosen are
+// then allocated: what does not pack is forbidden, with all that contains it, what packs counts
+// with the period that it reached, and the cuts are chosen again until they are of segments that
+// are known: then no other cuts take less time by these sums.
 #include "backends/device/dataflow/Contexts.h"
 
 #include <fmt/format.h>
 #include <limits>
+#include <map>
 
 namespace edgecc::device::dataflow {
 
@@ -26,28 +29,49 @@ public:
     EDGECC_CHECK(checkWanted());
     if (count_ == 0)
       return ContextPlan{};
-    bool onePhase = graph_.nodes.front().phase == graph_.nodes.back().phase;
     Segment all{0, count_};
     std::string why;
-    if (onePhase && options_.contexts <= 1) {
+    std::optional<PlannedContext> single;
+    if (options_.contexts <= 1) {
       auto whole = allocate(graph_, all, machine_, costs_, limits_);
       if (whole) {
-        ContextPlan plan;
-        plan.contexts.push_back({all, std::move(*whole)});
-        return plan;
-      }
-      if (options_.contexts == 1)
+        bool isNearBest = whole->periodCycles <= whole->boundCycles * kWellPacked;
+        single = {all, std::move(*whole)};
+        if (isNearBest || options_.contexts == 1)
+          return planOf(std::move(*single));
+      } else if (options_.contexts == 1) {
         return tl::unexpected(whole.error());
-      why = "several contexts: " + str(whole.error());
+      } else {
+        why = "several contexts: " + str(whole.error());
+      }
     }
-    EDGECC_CHECK(prepare());
-    EDGECC_TRY(plan, split());
+    // A context that stays needs no switch, and does not run empty between batches.
+    double singleUs =
+        single ? options_.batch * single->allocation.periodCycles / machine_.clock_mhz : kNever;
+    auto prepared = prepare();
+    if (!prepared && single)
+      return planOf(std::move(*single));
+    EDGECC_CHECK(prepared);
+    auto plan = split(singleUs);
+    if (single && (!plan || planUs_ >= singleUs))
+      return planOf(std::move(*single));
+    if (!plan)
+      return tl::unexpected(plan.error());
+    if (single)
+      why = fmt::format("several contexts: in one, the slowest layer would take {:.0f} cycles",
+                        single->allocation.periodCycles);
     if (!why.empty())
-      plan.notes.insert(plan.notes.begin(), why);
-    return std::move(plan);
+      plan->notes.insert(plan->notes.begin(), why);
+    return std::move(*plan);
   }
 
 private:
+  static ContextPlan planOf(PlannedContext context) {
+    ContextPlan plan;
+    plan.contexts.push_back(std::move(context));
+    return plan;
+  }
+
   // Names in the options that no layer has.
   Expected<void> checkWanted() const {
     Diagnostics diagnostics;
@@ -74,7 +98,7 @@ private:
         diagnostics.insert(diagnostics.end(), alone.error().begin(), alone.error().end());
         continue;
       }
-      slowest = std::max(slowest, costs_[i].fixed + costs_[i].shared);
+      slowest = std::max(slowest, costs_[i].cycles(1));
     }
     if (!diagnostics.empty())
       return tl::unexpected(std::move(diagnostics));
@@ -85,11 +109,9 @@ private:
             1u, subClustersFor(costs_[i], machine_, slowest / kTypicalParallelism).value_or(1));
     double period = 0;
     for (size_t i = 0; i < count_; ++i)
-      period = std::max(period, costs_[i].fixed + costs_[i].shared / std::max(1u, subClusters[i]));
-    SegmentLink link = linkOf(graph_, {0, count_});
-    double linkUs =
-        static_cast<double>(std::max(link.inBytes, link.outBytes)) / (machine_.link->gb_s * 1e3);
-    double periodUs = std::max(period / machine_.clock_mhz, linkUs);
+      period = std::max(period, costs_[i].cycles(subClusters[i]));
+    double periodUs =
+        std::max(period / machine_.clock_mhz, leastPeriodUs(graph_, {0, count_}, machine_));
     RowSchedule schedule = scheduleRows(graph_, {0, count_}, machine_, subClusters, periodUs);
     startInPeriods_.resize(count_);
     for (size_t i = 0; i < count_; ++i)
@@ -114,34 +136,35 @@ private:
     return rows * graph_.wires[wire].shape.slotBytes;
   }
 
-  // Time of a batch in nodes [begin, end); grows with end, so callers stop where it is infinite.
-  double costOf(Segment segment) const {
-    uint64_t bytes = 0, weights = 0;
+  // Time of a batch in nodes [begin, end); kNever for that and all longer ones from `begin`.
+  double costOf(Segment segment) {
+    if (segment.end >= forbidden_[segment.begin])
+      return kNever;
+    auto [known, isNew] = costUs_.try_emplace({segment.begin, segment.end}, kNever);
+    if (!isNew)
+      return known->second;
+    uint64_t bytes = 0;
+    for (size_t i = segment.begin; i < segment.end; ++i)
+      bytes += graph_.nodes[i].weightBytes + ringBytes(graph_.nodes[i].node->output, segment);
+    if (bytes > limits_.allMemory())
+      return kNever;
+    auto period = relaxedPeriod(costs_, segment, machine_, limits_,
+                                leastPeriodUs(graph_, segment, machine_) * machine_.clock_mhz);
+    return known->second = period ? costAt(segment, *period) : kNever;
+  }
+
+  double costAt(Segment segment, double periodCycles) const {
+    uint64_t weights = 0;
     double lastStart = 0, firstStart = kNever;
     for (size_t i = segment.begin; i < segment.end; ++i) {
-      bytes += ringBytes(graph_.nodes[i].node->output, segment);
       weights += graph_.nodes[i].weightBytes;
       lastStart = std::max(lastStart, startInPeriods_[i]);
       firstStart = std::min(firstStart, startInPeriods_[i]);
     }
-    if (bytes + weights > limits_.allMemory() || segment.end >= forbidden_[segment.begin])
-      return kNever;
-    SegmentLink link = linkOf(graph_, segment);
-    double linkUs =
-        static_cast<double>(std::max(link.inBytes, link.outBytes)) / (machine_.link->gb_s * 1e3);
-    auto period = relaxedPeriod(costs_, segment, machine_, limits_, linkUs * machine_.clock_mhz);
-    if (!period)
-      return kNever;
-    double periodUs = *period / machine_.clock_mhz;
+    double periodUs = periodCycles / machine_.clock_mhz;
     return machine_.context_switch_us +
            static_cast<double>(weights) / (machine_.configuration_gb_s * 1e3) +
-           machine_.link->latency_us * 2 + (lastStart - firstStart) * periodUs +
-           options_.batch * periodUs;
-  }
-
-  // Ends of segments that begin at `begin`: not beyond the phase.
-  bool mayEnd(size_t begin, size_t end) const {
-    return graph_.nodes[begin].phase == graph_.nodes[end - 1].phase;
+           machine_.link->latency_us * 2 + (lastStart - firstStart + options_.batch) * periodUs;
   }
 
   // Bytes that would cross a cut before node `at`.
@@ -155,8 +178,13 @@ private:
     return bytes;
   }
 
-  // Long graphs: only cuts that little crosses, compared with their neighbours, and those that the
-  // phases force.
+  bool isBehindHost(size_t at) const {
+    return std::ranges::any_of(graph_.hostSteps,
+                               [&](const HostCallStep &step) { return step.before == at; });
+  }
+
+  // Long graphs: only cuts that little crosses, compared with their neighbours, and those around
+  // host steps.
   std::vector<size_t> cuts() const {
     constexpr size_t kMaxCuts = 160;
     std::vector<size_t> all;
@@ -170,8 +198,7 @@ private:
         if (bytes[i] < bytes[best])
           best = i;
       for (size_t i = at; i < std::min(at + stride, count_); ++i)
-        if (i == best || graph_.nodes[i].phase != graph_.nodes[i - 1].phase ||
-            std::ranges::find(extraCuts_, i) != extraCuts_.end())
+        if (i == best || isBehindHost(i) || std::ranges::find(extraCuts_, i) != extraCuts_.end())
           all.push_back(i);
       at += stride;
     }
@@ -180,7 +207,7 @@ private:
   }
 
   // The cheapest cuts, with `options.contexts` contexts if that is given; empty if there are none.
-  std::vector<Segment> choose() const {
+  std::vector<Segment> choose() {
     std::vector<size_t> ends = cuts();
     ends.insert(ends.begin(), 0);
     size_t points = ends.size();
@@ -192,8 +219,6 @@ private:
     best[0][0] = 0;
     for (size_t i = 0; i < points; ++i)
       for (size_t j = i + 1; j < points; ++j) {
-        if (!mayEnd(ends[i], ends[j]))
-          break;
         double us = costOf({ends[i], ends[j]});
         if (us == kNever)
           break;
@@ -208,6 +233,7 @@ private:
     size_t k = counted ? most : 0;
     if (best[k][points - 1] == kNever)
       return {};
+    planUs_ = best[k][points - 1];
     std::vector<Segment> segments;
     for (size_t j = points - 1; j > 0;) {
       size_t i = from[k][j];
@@ -218,8 +244,9 @@ private:
     return segments;
   }
 
-  Expected<ContextPlan> split() {
-    constexpr int kMaxAttempts = 200;
+  // Contexts that take less than `limitUs`, if there are any. planUs_ is their time.
+  Expected<ContextPlan> split(double limitUs) {
+    constexpr int kMaxAttempts = 400;
     for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
       std::vector<Segment> segments = choose();
       if (segments.empty()) {
@@ -231,21 +258,15 @@ private:
         }
         break;
       }
+      if (planUs_ >= limitUs)
+        break; // and all others are slower still
+      if (!allocateNew(segments))
+        continue;
       ContextPlan plan;
-      bool packed = true;
-      for (Segment segment : segments) {
-        auto allocation = allocate(graph_, segment, machine_, costs_, limits_);
-        if (!allocation) {
-          // Whatever contains this does not fit either.
-          for (size_t i = 0; i <= segment.begin; ++i)
-            forbidden_[i] = std::min(forbidden_[i], segment.end);
-          packed = false;
-          break;
-        }
-        plan.contexts.push_back({segment, std::move(*allocation)});
-      }
-      if (packed)
-        return plan;
+      for (Segment segment : segments)
+        plan.contexts.push_back(
+            {segment, std::move(allocations_.at({segment.begin, segment.end}))});
+      return plan;
     }
     return error(options_.contexts > 0
                      ? fmt::format("the layers do not fit in {} contexts", options_.contexts)
@@ -253,7 +274,30 @@ private:
                  {}, "leave the number of contexts to the compiler, or raise the caps");
   }
 
+  // Whether what the segments cost is what they were chosen by: all were allocated before, or turn
+  // out as fast as they could be.
+  bool allocateNew(std::span<const Segment> segments) {
+    bool isAsChosen = true;
+    for (Segment segment : segments) {
+      std::pair key(segment.begin, segment.end);
+      if (allocations_.contains(key))
+        continue;
+      auto allocation = allocate(graph_, segment, machine_, costs_, limits_);
+      if (!allocation) {
+        // Whatever contains this does not fit either.
+        for (size_t i = 0; i <= segment.begin; ++i)
+          forbidden_[i] = std::min(forbidden_[i], segment.end);
+        return false;
+      }
+      isAsChosen &= allocation->periodCycles <= allocation->boundCycles * kWellPacked;
+      costUs_[key] = costAt(segment, allocation->periodCycles);
+      allocations_.emplace(key, std::move(*allocation));
+    }
+    return isAsChosen;
+  }
+
   static constexpr double kTypicalParallelism = 64;
+  static constexpr double kWellPacked = 1.1; // of the bound's period
   const Graph &graph_;
   const emulator::DataflowMachineT &machine_;
   const MapOptions &options_;
@@ -265,6 +309,10 @@ private:
   std::vector<int> lastReader_;        // of each wire
   std::vector<size_t> forbidden_;      // segments from node i must end before this
   std::vector<size_t> extraCuts_;
+  using Range = std::pair<size_t, size_t>;
+  std::map<Range, double> costUs_;          // of segments: bounds, and what allocations came to
+  std::map<Range, Allocation> allocations_; // of segments that were chosen once
+  double planUs_ = 0;                       // of the cuts chosen last
 };
 
 } // namespace

@@ -17,8 +17,9 @@ struct ContextPlan {
   std::vector<std::string> notes;
 };
 
-// One context where everything fits (and no host step lies between); else those for which a batch
-// takes the least time. Fails with the layers that fit nowhere.
+// The contexts for which a batch takes the least time: one, if it is the fastest or all that was
+// asked for. Host steps run with the contexts, and force no cut. Fails with the layers that fit
+// nowhere.
 Expected<ContextPlan> planContexts(const Graph &graph, const emulator::DataflowMachineT &machine,
                                    const MapOptions &options);
 

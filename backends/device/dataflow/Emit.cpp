@@ -99,11 +99,11 @@ private:
     auto emitted = std::make_unique<emulator::HostStepT>();
     emitted->part = step.part;
     emitted->layer = step.layer;
-    // Before the first context of its phase.
-    emitted->context = static_cast<uint32_t>(plan_.contexts.size());
-    for (size_t i = plan_.contexts.size(); i-- > 0;)
-      if (graph_.nodes[plan_.contexts[i].segment.begin].phase >= step.phase)
-        emitted->context = static_cast<uint32_t>(i);
+    emitted->macs = step.work.macs;
+    emitted->elements = step.work.elements;
+    while (emitted->context + 1 < plan_.contexts.size() &&
+           plan_.contexts[emitted->context].segment.end <= step.before)
+      ++emitted->context;
     for (uint32_t wire : step.inputs)
       emitted->inputs.push_back(hostTensor(wire));
     for (uint32_t wire : step.outputs)

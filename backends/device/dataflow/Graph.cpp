@@ -16,9 +16,8 @@ constexpr uint64_t kConstantAlignment = 16;
 
 class GraphMaker {
 public:
-  GraphMaker(const Function &function, const emulator::DataflowMachineT &machine,
-             WeightsBuilder &weights)
-      : function_(function), machine_(machine), weights_(weights) {}
+  GraphMaker(const Function &function, const emulator::DeviceT &device, WeightsBuilder &weights)
+      : function_(function), device_(device), machine_(*device.dataflow), weights_(weights) {}
 
   Expected<Graph> run(const Tasks &tasks) {
     for (unsigned i = 0; i < function_.body.numArguments(); ++i)
@@ -31,7 +30,6 @@ public:
     }
     for (unsigned port = 0; port < function_.body.yields().size(); ++port)
       EDGECC_CHECK(addOutput(port));
-    graph_.phases = phase_ + 1;
     return std::move(graph_);
   }
 
@@ -136,7 +134,6 @@ private:
   GraphNode newNode(std::string name) {
     GraphNode node;
     node.node = std::make_unique<emulator::NodeT>();
-    node.phase = phase_;
     node.name = std::move(name);
     return node;
   }
@@ -187,9 +184,12 @@ private:
     auto index = static_cast<uint32_t>(graph_.hostSteps.size());
     HostCallStep step;
     step.part = static_cast<unsigned>(task.hostPart);
-    step.phase = ++phase_;
+    step.before = graph_.nodes.size();
+    step.work = hostWorkOf(task);
+    step.us = emulator::hostUs(device_, step.work.macs, step.work.elements);
     graph_.layers.push_back(layerOf(task));
     step.layer = static_cast<uint32_t>(graph_.layers.size() - 1);
+    graph_.layers.back()->estimated_us = step.us;
     for (const Value *input : task.inputs) {
       step.inputs.push_back(wireOf_.at(input));
       graph_.wires[step.inputs.back()].hostReaders.push_back(index);
@@ -234,18 +234,18 @@ private:
   }
 
   const Function &function_;
+  const emulator::DeviceT &device_;
   const emulator::DataflowMachineT &machine_;
   WeightsBuilder &weights_;
   Graph graph_;
   std::map<const Value *, uint32_t> wireOf_;
-  unsigned phase_ = 0;
 };
 
 } // namespace
 
 Expected<Graph> makeGraph(const Function &function, const Tasks &tasks,
-                          const emulator::DataflowMachineT &machine, WeightsBuilder &weights) {
-  return GraphMaker(function, machine, weights).run(tasks);
+                          const emulator::DeviceT &device, WeightsBuilder &weights) {
+  return GraphMaker(function, device, weights).run(tasks);
 }
 
 } // namespace edgecc::device::dataflow

@@ -3,7 +3,7 @@
 // A function as nodes and streams of one endless context, before anything is placed.
 #pragma once
 
-#include "backends/device/tasks/Tasks.h"
+#include "backends/device/dataflow/HostWork.h"
 #include "runtime/emulator/dataflow/Rows.h"
 
 namespace edgecc::device::dataflow {
@@ -25,28 +25,28 @@ struct GraphNode {
   std::unique_ptr<emulator::NodeT> node;
   emulator::NodeWork work;
   uint64_t weightBytes = 0; // of constants
-  unsigned phase = 0;       // host steps lie between phases
   std::string name;         // of its layer
 };
 
 struct HostCallStep {
   unsigned part = 0;
-  unsigned phase = 0; // runs before this phase's nodes
+  size_t before = 0; // runs before this node, after those in front of it
   uint32_t layer = 0;
+  HostWork work;
+  double us = 0;                         // for a frame
   std::vector<uint32_t> inputs, outputs; // wires
 };
 
 struct Graph {
   std::vector<Wire> wires;
-  std::vector<GraphNode> nodes; // in order of phases; in each, in an order in which they can run
-  std::vector<HostCallStep> hostSteps;
-  unsigned phases = 1;
+  std::vector<GraphNode> nodes;        // in an order in which they can run
+  std::vector<HostCallStep> hostSteps; // in such an order, too
   std::vector<std::unique_ptr<emulator::LayerT>> layers;
 };
 
 // Row axes are chosen so that nodes hold few rows. Constants go to `weights`.
 Expected<Graph> makeGraph(const Function &function, const Tasks &tasks,
-                          const emulator::DataflowMachineT &machine, WeightsBuilder &weights);
+                          const emulator::DeviceT &device, WeightsBuilder &weights);
 
 // The axis along which a tensor that `kernel` writes is cut: the one for which the least has to be
 // held of operands and result; -1 to leave it whole.

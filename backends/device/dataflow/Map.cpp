@@ -33,7 +33,12 @@ public:
       if (plan_.contexts.size() == 1)
         estimate->fps = 1e6 / periodUs;
     }
-    if (plan_.contexts.size() > 1)
+    if (plan_.contexts.empty()) // all on the host
+      for (const HostCallStep &step : graph_.hostSteps) {
+        latencyUs_ += step.us;
+        batchUs_ += step.us * batch_;
+      }
+    if (plan_.contexts.size() != 1 && batchUs_ > 0)
       estimate->fps = batch_ * 1e6 / batchUs_;
     estimate->latency_ms = latencyUs_ / 1e3;
     return estimate;
@@ -46,9 +51,7 @@ public:
 
 private:
   double periodOf(const Allocation &allocation, Segment segment) const {
-    SegmentLink link = linkOf(graph_, segment);
-    double us =
-        static_cast<double>(std::max(link.inBytes, link.outBytes)) / (machine_.link->gb_s * 1e3);
+    double us = leastPeriodUs(graph_, segment, machine_);
     for (size_t i = segment.begin; i < segment.end; ++i)
       us = std::max(us, frameUs(i, allocation));
     return us;
@@ -118,7 +121,7 @@ Expected<DeviceCode> mapTasks(const Function &function, Tasks tasks,
     return error(fmt::format("a batch of {} frames", options.batch), "--batch",
                  fmt::format("choose 1 to {}", emulator::kMaxBatch));
   WeightsBuilder weights;
-  EDGECC_TRY(graph, makeGraph(function, tasks, machine, weights));
+  EDGECC_TRY(graph, makeGraph(function, tasks, device, weights));
   EDGECC_TRY(plan, planContexts(graph, machine, options));
 
   DeviceCode code;

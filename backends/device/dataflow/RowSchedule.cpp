@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <tuple>
 
 namespace edgecc::device::dataflow {
@@ -38,7 +39,14 @@ public:
   RowScheduler(const Graph &graph, Segment segment, const emulator::DataflowMachineT &machine,
                std::span<const uint32_t> subClusters, double periodUs)
       : graph_(graph), segment_(segment), machine_(machine), subClusters_(subClusters),
-        periodUs_(periodUs), link_(linkOf(graph, segment)), times_(graph.wires.size()) {}
+        periodUs_(periodUs), link_(linkOf(graph, segment)), steps_(hostStepsOf(graph, segment)),
+        times_(graph.wires.size()), hostUs_(graph.wires.size()) {
+    // What reads nothing that the segment writes can run before it.
+    for (const HostCallStep *step : steps_)
+      for (uint32_t wire : step->inputs)
+        if (isInside(graph.wires[wire].writer) || waitsForHost(wire))
+          late_.insert(step);
+  }
 
   RowSchedule run() {
     // Frames behind one another until rings hold no more than with half as many.
@@ -81,16 +89,43 @@ private:
     return static_cast<double>(bytes) / (machine_.link->gb_s * 1e3);
   }
 
+  bool isInside(int node) const {
+    return node >= static_cast<int>(segment_.begin) && node < static_cast<int>(segment_.end);
+  }
+
+  // Whether what comes over a wire is computed by a host step that reads what the segment writes.
+  bool waitsForHost(uint32_t wire) const {
+    int step = graph_.wires[wire].hostStep;
+    return step >= 0 && late_.contains(&graph_.hostSteps[static_cast<size_t>(step)]);
+  }
+
   void simulate(size_t frames) {
     schedule_.firstUs.clear();
-    schedule_.latencyUs = 0;
+    double hostUs = 0;
+    for (const HostCallStep *step : steps_)
+      if (!late_.contains(step)) {
+        hostUs += step->us;
+        for (uint32_t wire : step->outputs)
+          hostUs_[wire].assign(frames, hostUs);
+      }
+    schedule_.latencyUs = hostUs;
     if (periodUs_ == 0)
       feedInTurn();
     else
       for (uint32_t wire : link_.in)
-        feed(wire, frames);
-    for (size_t i = segment_.begin; i < segment_.end; ++i)
+        if (!waitsForHost(wire))
+          feed(wire, frames);
+    size_t step = 0;
+    auto runSteps = [&](size_t before) {
+      for (; step < steps_.size() && steps_[step]->before <= before; ++step)
+        if (late_.contains(steps_[step]))
+          computeHost(*steps_[step], frames);
+    };
+    for (size_t i = segment_.begin; i < segment_.end; ++i) {
+      runSteps(i);
       computeNode(i, frames);
+    }
+    runSteps(segment_.end);
     if (periodUs_ == 0)
       drainInTurn();
     else
@@ -102,23 +137,37 @@ private:
     return transferUs(graph_.wires[wire].shape.linkBytes);
   }
 
-  // One frame as fast as the link is: a row of each input in turn.
+  // One frame as fast as the link is: a row of each input in turn, of those that the host has.
   void feedInTurn() {
     double us = machine_.link->latency_us;
-    size_t most = 0;
-    for (uint32_t wire : link_.in) {
-      times_[wire].resize(rowsOf(wire));
-      most = std::max(most, rowsOf(wire));
-    }
-    for (size_t row = 0; row < most; ++row)
-      for (uint32_t wire : link_.in) {
-        if (row >= rowsOf(wire))
-          continue;
-        us += rowTransferUs(wire);
-        double before = row == 0 ? 0 : times_[wire].arrived[row - 1];
-        times_[wire].arrived[row] =
-            std::max(us, std::max(before, roomUs(wire, row)) + rowTransferUs(wire));
+    std::vector<std::pair<uint32_t, size_t>> left; // wire, its next row
+    for (uint32_t wire : link_.in)
+      if (!waitsForHost(wire)) {
+        times_[wire].resize(rowsOf(wire));
+        left.emplace_back(wire, 0);
       }
+    for (size_t turn = 0; !left.empty();) {
+      size_t tried = 0;
+      while (tried < left.size() && fromHostUs(left[turn % left.size()].first, 0) > us) {
+        ++turn;
+        ++tried;
+      }
+      if (tried == left.size()) { // until the host is done with one
+        us = kNever;
+        for (auto [wire, row] : left)
+          us = std::min(us, fromHostUs(wire, 0));
+        continue;
+      }
+      auto &[wire, row] = left[turn % left.size()];
+      us += rowTransferUs(wire);
+      double before = row == 0 ? 0 : times_[wire].arrived[row - 1];
+      times_[wire].arrived[row] =
+          std::max(us, std::max(before, roomUs(wire, row)) + rowTransferUs(wire));
+      if (++row == rowsOf(wire))
+        left.erase(left.begin() + static_cast<std::ptrdiff_t>(turn % left.size()));
+      else
+        ++turn;
+    }
   }
 
   // Rows of one frame leave in the order in which they are there.
@@ -136,6 +185,54 @@ private:
     }
   }
 
+  // When the host has computed a frame of a wire.
+  double fromHostUs(uint32_t wire, size_t frame) const {
+    return hostUs_[wire].empty() ? 0 : hostUs_[wire][frame];
+  }
+
+  // A host step that reads whole tensors of the segment; its results come as fast as the link is.
+  void computeHost(const HostCallStep &step, size_t frames) {
+    std::vector<double> ready(frames, 0);
+    for (uint32_t wire : step.inputs) {
+      if (!isInside(graph_.wires[wire].writer)) {
+        for (size_t frame = 0; frame < frames && !hostUs_[wire].empty(); ++frame)
+          ready[frame] = std::max(ready[frame], hostUs_[wire][frame]);
+        continue;
+      }
+      double rowUs = periodUs_ == 0
+                         ? rowTransferUs(wire)
+                         : transferUs(link_.outBytes) / static_cast<double>(rowsOf(wire));
+      double us = 0;
+      for (size_t row = 0; row < rowsOf(wire) * frames; ++row) {
+        us = std::max(us, times_[wire].arrived[row]) + rowUs;
+        size_t frame = row / rowsOf(wire);
+        ready[frame] = std::max(ready[frame], us);
+      }
+    }
+    double us = 0;
+    for (double &end : ready)
+      us = end = std::max(us, end) + step.us;
+    schedule_.latencyUs = std::max(schedule_.latencyUs, ready[0]);
+    for (uint32_t wire : step.outputs) {
+      hostUs_[wire] = ready;
+      if (std::ranges::find(link_.in, wire) != link_.in.end())
+        feedLate(wire, frames);
+    }
+  }
+
+  void feedLate(uint32_t wire, size_t frames) {
+    WireTimes &times = times_[wire];
+    size_t rows = rowsOf(wire);
+    times.resize(rows * frames);
+    double rowUs = periodUs_ == 0 ? rowTransferUs(wire)
+                                  : transferUs(link_.inBytes) / static_cast<double>(rows);
+    double us = 0;
+    for (size_t row = 0; row < rows * frames; ++row) {
+      us = std::max({us, fromHostUs(wire, row / rows), roomUs(wire, row)}) + rowUs;
+      times.arrived[row] = us;
+    }
+  }
+
   // Rows come evenly over a period.
   void feed(uint32_t wire, size_t frames) {
     WireTimes &times = times_[wire];
@@ -143,7 +240,8 @@ private:
     times.resize(rows * frames);
     double rowUs = std::max(periodUs_, transferUs(link_.inBytes)) / static_cast<double>(rows);
     for (size_t row = 0; row < rows * frames; ++row)
-      times.arrived[row] = machine_.link->latency_us + rowUs * static_cast<double>(row + 1);
+      times.arrived[row] =
+          machine_.link->latency_us + fromHostUs(wire, 0) + rowUs * static_cast<double>(row + 1);
   }
 
   void computeNode(size_t index, size_t frames) {
@@ -242,8 +340,11 @@ private:
   std::span<const uint32_t> subClusters_;
   double periodUs_;
   SegmentLink link_;
+  std::vector<const HostCallStep *> steps_;
+  std::set<const HostCallStep *> late_; // that read what the segment writes
   std::vector<WireTimes> times_;
-  std::span<const uint64_t> capacities_; // of each wire; empty: unlimited
+  std::vector<std::vector<double>> hostUs_; // of each wire: when the host has computed each frame
+  std::span<const uint64_t> capacities_;    // of each wire; empty: unlimited
   RowSchedule schedule_;
 };
 
@@ -277,6 +378,26 @@ SegmentLink linkOf(const Graph &graph, Segment segment) {
     }
   }
   return link;
+}
+
+std::vector<const HostCallStep *> hostStepsOf(const Graph &graph, Segment segment) {
+  std::vector<const HostCallStep *> steps;
+  for (const HostCallStep &step : graph.hostSteps)
+    if (step.before >= segment.begin &&
+        (step.before < segment.end || segment.end == graph.nodes.size()))
+      steps.push_back(&step);
+  return steps;
+}
+
+double leastPeriodUs(const Graph &graph, Segment segment,
+                     const emulator::DataflowMachineT &machine) {
+  SegmentLink link = linkOf(graph, segment);
+  double us =
+      static_cast<double>(std::max(link.inBytes, link.outBytes)) / (machine.link->gb_s * 1e3);
+  double hostUs = 0;
+  for (const HostCallStep *step : hostStepsOf(graph, segment))
+    hostUs += step->us;
+  return std::max(us, hostUs);
 }
 
 RowSchedule scheduleRows(const Graph &graph, Segment segment,

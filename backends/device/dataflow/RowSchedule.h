@@ -25,6 +25,14 @@ struct SegmentLink {
 };
 SegmentLink linkOf(const Graph &graph, Segment segment);
 
+// Host steps that run with a segment: those in front of one of its nodes; those behind all nodes
+// run with the last segment.
+std::vector<const HostCallStep *> hostStepsOf(const Graph &graph, Segment segment);
+
+// No frame takes less than the link and the host need for it.
+double leastPeriodUs(const Graph &graph, Segment segment,
+                     const emulator::DataflowMachineT &machine);
+
 struct RowSchedule {
   double latencyUs = 0;             // of a frame alone (frameLatencyUs)
   std::vector<uint64_t> capacities; // of each wire of the graph; 0: not in the segment

@@ -11,7 +11,8 @@ namespace edgecc::driver {
 // One thing that varies: "shaves=4,8,16", or "shaves=1:16:1" (first, last, step).
 struct SweepAxis {
   std::string name; // target, shaves, streams, batch, compute-cap, control-cap, memory-cap,
-                    // quantize, prune (fraction of MACs), input (NxNx... or SIZE for square images)
+                    // quantize, prune (fraction of MACs), input (NAME=DIMS; DIMS or the size of
+                    // square images for the model's only input of images)
   std::vector<std::string> values;
 };
 Expected<SweepAxis> parseSweepAxis(const std::string &text);

@@ -1,6 +1,7 @@
 #include "driver/device/explore/Sweep.h"
 
 #include "driver/device/DeviceArtifact.h"
+#include "frontend/onnx/ModelInfo.h"
 
 #include <algorithm>
 #include <cmath>
@@ -56,6 +57,37 @@ Expected<double> fractionOf(const std::string &text, const std::string &axis) {
   return value;
 }
 
+bool isChannels(const std::string &dim) { return dim == "1" || dim == "3" || dim == "4"; }
+
+// "NAME=DIMS" for the model's input of images: a size of square ones, or dims without a name.
+Expected<std::string> imageShape(const std::filesystem::path &model, const std::string &value) {
+  EDGECC_TRY(info, readModelInfo(model));
+  std::string names;
+  const ValueSummary *image = nullptr;
+  size_t images = 0;
+  for (const ValueSummary &input : info.inputs) {
+    names += (names.empty() ? "'" : ", '") + input.name + "'";
+    bool isImage = input.dims.size() == 4 && (isChannels(input.dims[1]) ||
+                                              isChannels(input.dims[3]) || info.inputs.size() == 1);
+    if (!isImage)
+      continue;
+    image = &input;
+    ++images;
+  }
+  if (images != 1)
+    return error(fmt::format("'{}' names no input, and the model has {} of images ({})", value,
+                             images, names),
+                 "--sweep input", "write NAME=DIMS");
+  if (value.find_first_not_of("0123456789") != std::string::npos)
+    return image->name + "=" + value;
+  const auto &dims = image->dims;
+  bool isLast = !isChannels(dims[1]) && isChannels(dims[3]);
+  std::string batch = dims[0].find_first_not_of("0123456789") == std::string::npos ? dims[0] : "1";
+  std::string channels = isLast ? dims[3] : isChannels(dims[1]) ? dims[1] : "3";
+  return isLast ? fmt::format("{}={}x{}x{}x{}", image->name, batch, value, value, channels)
+                : fmt::format("{}={}x{}x{}x{}", image->name, batch, channels, value, value);
+}
+
 Expected<void> applyOne(CompileOptions &o, const std::string &axis, const std::string &value) {
   if (axis == "target") {
     if (!isDeviceTarget(value))
@@ -81,10 +113,12 @@ Expected<void> applyOne(CompileOptions &o, const std::string &axis, const std::s
     EDGECC_TRY(fraction, fractionOf(value, axis));
     o.compress.recipe.prune = fraction == 0 ? "" : "macs:" + value;
   } else { // input
-    std::string shape = value;
-    if (value.find_first_not_of("0123456789") == std::string::npos)
-      shape = fmt::format("1x3x{0}x{0}", value);
-    o.shapes.push_back(shape.find('=') == std::string::npos ? "input=" + shape : shape);
+    if (value.find('=') != std::string::npos) {
+      o.shapes.push_back(value);
+      return {};
+    }
+    EDGECC_TRY(shape, imageShape(o.input, value));
+    o.shapes.push_back(std::move(shape));
   }
   return {};
 }

@@ -49,7 +49,9 @@ void add(Track &track, const Bar &bar, double pixelUs) {
 std::string rowOf(const std::string &track) {
   if (track.starts_with("load context "))
     return "loading contexts";
-  return track.starts_with("link ") ? track.substr(0, track.find(':')) : track;
+  return track.starts_with("link ") || track.starts_with("host: ")
+             ? track.substr(0, track.find(':'))
+             : track;
 }
 
 // Drops all rows but those with most time in them; returns how many there were.

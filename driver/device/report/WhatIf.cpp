@@ -205,6 +205,15 @@ std::vector<WhatIf> tryMachines(const ProgramT &program) {
     machine.configuration_gb_s /= 2;
     machine.context_switch_us *= 2;
   }
+  if (HostProcessorT *host = changed.device->host.get();
+      host && !changed.dataflow->host_steps.empty()) {
+    HostProcessorT was = *host;
+    host->gmacs_s *= 2;
+    host->gelements_s *= 2;
+    host->call_us /= 2;
+    tryMachine(results, changed, "a host twice as fast");
+    *host = was;
+  }
   machine.clock_mhz *= 2;
   tryMachine(results, changed, "a clock twice as high");
   return results;

@@ -27,9 +27,6 @@ emulator::DeviceT partOf(const emulator::DeviceT &device, unsigned units, unsign
   unsigned total = divisibleUnits(device);
   if (part.dataflow) {
     part.dataflow->clusters = units;
-    if (part.dataflow->link)
-      part.dataflow->link->gb_s /= models;
-    part.dataflow->configuration_gb_s /= models;
     return part;
   }
   emulator::ScheduledMachineT &machine = *part.scheduled;
@@ -93,6 +90,33 @@ std::vector<unsigned> divide(const std::vector<std::vector<double>> &values, uns
     left -= here.units;
   }
   return units;
+}
+
+namespace {
+
+void addDivisions(std::vector<unsigned> &units, unsigned models, unsigned left, size_t limit,
+                  std::vector<std::vector<unsigned>> &all) {
+  auto others = static_cast<unsigned>(models - units.size());
+  if (all.size() >= limit || left < others)
+    return;
+  for (unsigned own = others == 1 ? left : 1; own + others - 1 <= left; ++own) {
+    units.push_back(own);
+    if (others == 1)
+      all.push_back(units);
+    else
+      addDivisions(units, models, left - own, limit, all);
+    units.pop_back();
+  }
+}
+
+} // namespace
+
+std::vector<std::vector<unsigned>> divisions(unsigned models, unsigned total, size_t limit) {
+  std::vector<std::vector<unsigned>> all;
+  std::vector<unsigned> units;
+  if (models > 0)
+    addDivisions(units, models, total, limit, all);
+  return all;
 }
 
 } // namespace edgecc::driver

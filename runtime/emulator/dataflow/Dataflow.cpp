@@ -39,9 +39,9 @@ Result<RunReport> runDataflow(const ProgramT &program, std::span<const std::byte
     return tl::unexpected(scheduler.error());
   std::optional<Storage> storage;
   if (options.numerics) {
-    unsigned kept = std::min(options.frames, program.dataflow->batch);
-    if (program.dataflow->contexts.size() == 1 && program.dataflow->host_steps.empty())
-      kept = 1; // nothing waits in host memory
+    unsigned kept =
+        std::min(options.frames,
+                 program.dataflow->contexts.size() > 1 ? program.dataflow->batch : kHostFrames);
     auto made = Storage::make(program, weights, inputs, outputs, kept);
     if (!made)
       return tl::unexpected(made.error());

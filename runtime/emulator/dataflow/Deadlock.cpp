@@ -38,7 +38,7 @@ public:
 
 private:
   std::string nameOf(uint32_t ring) const {
-    return fmt::format("'{}'", pipeline_.contextOf().streams[ring]->name);
+    return fmt::format("'{}'", pipeline_.rings[ring].name);
   }
   std::string actorName(uint32_t index) const {
     const Actor &actor = pipeline_.actors[index];
@@ -47,6 +47,8 @@ private:
       return fmt::format("the host's transfer of '{}'", actor.name);
     case ActorKind::Drain:
       return fmt::format("the transfer of '{}' to the host", actor.name);
+    case ActorKind::Host:
+      return fmt::format("the host with '{}'", actor.name);
     case ActorKind::Node:
       break;
     }

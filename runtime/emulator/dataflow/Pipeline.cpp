@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <fmt/format.h>
+#include <map>
+#include <set>
 
 namespace edgecc::emulator::dataflow {
 
@@ -30,8 +32,9 @@ public:
     const ContextT &context = pipeline_->contextOf();
     int64_t rows = 0;
     for (const auto &stream : context.streams) {
-      pipeline_->rings.push_back(
-          {.shape = rowShapeOf(*stream, machine_), .capacity = stream->capacity});
+      pipeline_->rings.push_back({.name = stream->name,
+                                  .shape = rowShapeOf(*stream, machine_),
+                                  .capacity = stream->capacity});
       rows += pipeline_->rings.back().shape.rows;
       if (rows > kMaxRowsOfContext)
         return fault(FaultKind::BadProgram, fmt::format("context {} has more than {} rows",
@@ -40,6 +43,7 @@ public:
     written_.assign(context.streams.size(), false);
     for (const auto &node : context.nodes)
       written_[node->output] = true;
+    addHostRings();
     // Feeds first: where several actors could use the link or go on, the first one does.
     for (uint32_t i = 0; i < context.streams.size(); ++i)
       if (!written_[i])
@@ -58,10 +62,88 @@ public:
       if (written_[i] && (context.streams[i]->role == StreamRole::Output ||
                           context.streams[i]->role == StreamRole::Boundary))
         addDrain(i);
+    for (uint32_t step : hostSteps_)
+      addHost(step);
     return std::move(pipeline_);
   }
 
 private:
+  using Tensor = std::pair<StreamRole, uint32_t>; // in host memory
+
+  static Tensor tensorOf(const HostTensor &tensor) { return {tensor.role(), tensor.index()}; }
+  static Tensor tensorOf(const StreamT &stream) { return {stream.role, stream.port}; }
+
+  const HostStepT &stepOf(uint32_t index) const {
+    return *pipeline_->program->dataflow->host_steps[index];
+  }
+
+  uint32_t addHostRing(std::string name, int64_t rows) {
+    const DataflowProgramT &program = *pipeline_->program->dataflow;
+    uint64_t frames = program.contexts.size() > 1 ? program.batch : kHostFrames;
+    pipeline_->rings.push_back({.name = std::move(name),
+                                .shape = {.rows = rows},
+                                .capacity = frames * static_cast<uint64_t>(rows)});
+    return static_cast<uint32_t>(pipeline_->rings.size() - 1);
+  }
+
+  // Between this context and the host parts that run with it. What earlier contexts wrote is there.
+  void addHostRings() {
+    const auto &steps = pipeline_->program->dataflow->host_steps;
+    std::set<Tensor> awaited;
+    for (uint32_t i = 0; i < steps.size(); ++i)
+      if (steps[i]->context == pipeline_->context) {
+        hostSteps_.push_back(i);
+        for (const HostTensor &input : steps[i]->inputs)
+          awaited.insert(tensorOf(input));
+      }
+    const ContextT &context = pipeline_->contextOf();
+    for (uint32_t i = 0; i < context.streams.size(); ++i) {
+      const StreamT &stream = *context.streams[i];
+      Tensor tensor = tensorOf(stream);
+      if (written_[i] && stream.role != StreamRole::Internal && awaited.contains(tensor) &&
+          !drainedTo_.contains(tensor))
+        drainedTo_[tensor] = addHostRing(stream.name, pipeline_->rings[i].shape.rows);
+    }
+    for (uint32_t step : hostSteps_) {
+      uint32_t ring = addHostRing(pipeline_->program->layers[stepOf(step).layer]->name, 1);
+      resultsOf_[step] = ring;
+      for (const HostTensor &output : stepOf(step).outputs)
+        resultIn_.try_emplace(tensorOf(output), ring);
+    }
+  }
+
+  // All rows of a frame of `ring` before the first of the actor's; they go with its last.
+  void readWhole(Actor &actor, uint32_t ring) {
+    auto all = static_cast<int32_t>(pipeline_->rings[ring].shape.rows);
+    auto rows = static_cast<size_t>(actor.rows);
+    RowDemand demand{.stream = ring};
+    demand.arrived.assign(rows, all);
+    demand.released.assign(rows + 1, 0);
+    demand.released.back() = all;
+    pipeline_->hostDemands.push_back(std::move(demand));
+    read(actor, ring, &pipeline_->hostDemands.back());
+  }
+
+  void addHost(uint32_t index) {
+    const HostStepT &step = stepOf(index);
+    Actor actor{.kind = ActorKind::Host,
+                .index = index,
+                .name = pipeline_->program->layers[step.layer]->name,
+                .layer = static_cast<int>(step.layer),
+                .durationsUs = {hostUs(*pipeline_->program->device, step.macs, step.elements)},
+                .output = static_cast<int>(resultsOf_.at(index)),
+                .shared = Shared::Host};
+    std::set<uint32_t> rings;
+    for (const HostTensor &input : step.inputs)
+      for (const auto *from : {&drainedTo_, &resultIn_})
+        if (auto ring = from->find(tensorOf(input)); ring != from->end())
+          rings.insert(ring->second);
+    for (uint32_t ring : rings)
+      readWhole(actor, ring);
+    pipeline_->rings[static_cast<size_t>(actor.output)].writer = nextActor();
+    pipeline_->actors.push_back(std::move(actor));
+  }
+
   uint32_t nextActor() const { return static_cast<uint32_t>(pipeline_->actors.size()); }
 
   void read(Actor &actor, uint32_t ring, const RowDemand *demand) {
@@ -70,31 +152,39 @@ private:
     readers.push_back({nextActor(), static_cast<uint32_t>(actor.inputs.size() - 1)});
   }
 
-  Actor linkActor(uint32_t stream, ActorKind kind, LinkSide side) {
+  Actor linkActor(uint32_t stream, ActorKind kind, Shared side) {
     const Ring &ring = pipeline_->rings[stream];
     Actor actor{.kind = kind,
                 .index = stream,
                 .name = pipeline_->contextOf().streams[stream]->name,
                 .rows = ring.shape.rows,
-                .link = side};
+                .shared = side};
     actor.durationsUs = {static_cast<double>(ring.shape.linkBytes) / (machine_.link->gb_s * 1e3)};
     return actor;
   }
 
   void addFeed(uint32_t stream) {
     Ring &ring = pipeline_->rings[stream];
-    Actor actor = linkActor(stream, ActorKind::Feed, LinkSide::In);
+    Actor actor = linkActor(stream, ActorKind::Feed, Shared::LinkIn);
     actor.output = static_cast<int>(stream);
+    if (auto results = resultIn_.find(tensorOf(*pipeline_->contextOf().streams[stream]));
+        results != resultIn_.end())
+      readWhole(actor, results->second);
     ring.writer = nextActor();
-    pipeline_->linkInBytes += ring.shape.linkBytes * static_cast<uint64_t>(ring.shape.rows);
     pipeline_->actors.push_back(std::move(actor));
   }
 
   void addDrain(uint32_t stream) {
-    Ring &ring = pipeline_->rings[stream];
-    Actor actor = linkActor(stream, ActorKind::Drain, LinkSide::Out);
+    Actor actor = linkActor(stream, ActorKind::Drain, Shared::LinkOut);
     read(actor, stream, nullptr);
-    pipeline_->linkOutBytes += ring.shape.linkBytes * static_cast<uint64_t>(ring.shape.rows);
+    const StreamT &tensor = *pipeline_->contextOf().streams[stream];
+    if (auto to = drainedTo_.find(tensorOf(tensor)); to != drainedTo_.end()) {
+      Ring &host = pipeline_->rings[to->second];
+      if (drained_.insert(to->second).second) { // a tensor has one writer
+        actor.output = static_cast<int>(to->second);
+        host.writer = nextActor();
+      }
+    }
     pipeline_->actors.push_back(std::move(actor));
   }
 
@@ -126,7 +216,12 @@ private:
 
   const DataflowMachineT &machine_;
   std::unique_ptr<Pipeline> pipeline_;
-  std::vector<bool> written_; // streams, by a node
+  std::vector<bool> written_;              // streams, by a node
+  std::vector<uint32_t> hostSteps_;        // that run with the context
+  std::map<Tensor, uint32_t> drainedTo_;   // ring that a tensor fills on its way to a host part
+  std::map<Tensor, uint32_t> resultIn_;    // ring of the host part that writes a tensor
+  std::map<uint32_t, uint32_t> resultsOf_; // ring of each host part
+  std::set<uint32_t> drained_;             // rings that have a writer
 };
 
 } // namespace

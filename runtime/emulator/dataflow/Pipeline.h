@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A context of a dataflow program as actors that pass rows through rings: the nodes, one actor for
-// each tensor that comes over the link, and one for each that leaves.
+// each tensor that comes over the link, one for each that leaves, and one for each host part that
+// runs with it.
 #pragma once
 
 #include "runtime/emulator/dataflow/Rows.h"
 
+#include <deque>
 #include <string>
 
 namespace edgecc::emulator::dataflow {
 
-enum class ActorKind : uint8_t { Node, Feed, Drain };
-enum class LinkSide : int8_t { None = -1, In = 0, Out = 1 }; // each carries one row at a time
+enum class ActorKind : uint8_t { Node, Feed, Drain, Host };
+
+// What actors take turns with, one row at a time: the two directions of the link, the host.
+enum class Shared : int8_t { None = -1, LinkIn = 0, LinkOut = 1, Host = 2 };
+inline constexpr size_t kSharedCount = 3;
+
+// Frames that wait in host memory between a context and a host part, where there is but one
+// context; with several, whole batches do.
+inline constexpr unsigned kHostFrames = 4;
 
 struct ActorInput {
   uint32_t ring = 0;
@@ -21,7 +30,7 @@ struct ActorInput {
 
 struct Actor {
   ActorKind kind = ActorKind::Node;
-  uint32_t index = 0; // of the context's nodes; Feed, Drain: of its streams
+  uint32_t index = 0; // of the context's nodes; Feed, Drain: of its streams; Host: of the steps
   std::string name;   // of its layer or tensor
   int layer = -1;
   int64_t rows = 1;                      // of a frame
@@ -29,7 +38,7 @@ struct Actor {
   const std::vector<uint32_t> *kindOf{}; // of each row; null: all of one kind
   std::vector<ActorInput> inputs;
   int output = -1; // ring
-  LinkSide link = LinkSide::None;
+  Shared shared = Shared::None;
 
   double durationUs(int64_t row) const {
     return durationsUs[kindOf ? (*kindOf)[static_cast<size_t>(row)] : 0];
@@ -43,23 +52,25 @@ struct Reader {
 };
 
 struct Ring {
+  std::string name;
   RowShape shape;
   uint64_t capacity = 1; // rows
   uint32_t writer = 0;   // actor
   std::vector<Reader> readers;
 };
 
-// Rings have the indices of the context's streams. Refers into itself and into the program: both
-// must stay where they are.
+// Rings have the indices of the context's streams. Behind them come those in host memory: of
+// tensors that a host part waits for, in rows as they come over the link, and of each host part's
+// results, in frames. Refers into itself and into the program: both must stay where they are.
 struct Pipeline {
   const ProgramT *program{};
   size_t context = 0;
   std::vector<NodeWork> works; // of the context's nodes
   std::vector<Actor> actors;
   std::vector<Ring> rings;
-  double linkLatencyUs = 0; // before the first row comes, and before the last one has left
-  uint64_t weightBytes = 0; // to load when the context comes
-  uint64_t linkInBytes = 0, linkOutBytes = 0; // of a frame
+  std::deque<RowDemand> hostDemands; // of host parts, and of what waits for them
+  double linkLatencyUs = 0;          // before the first row comes, and before the last one has left
+  uint64_t weightBytes = 0;          // to load when the context comes
 
   const ContextT &contextOf() const { return *program->dataflow->contexts[context]; }
 };

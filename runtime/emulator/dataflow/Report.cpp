@@ -45,6 +45,8 @@ private:
     report_.memories.push_back({.name = "link"});
     report_.engines.push_back({.name = "link in"});
     report_.engines.push_back({.name = "link out"});
+    if (!program_.dataflow->host_steps.empty())
+      report_.engines.push_back({.name = "host"});
     for (size_t context = 0; context < scheduler_.contexts(); ++context) {
       std::vector<uint64_t> used = occupiedBy(context);
       for (uint32_t i = 0; i < machine_.clusters; ++i)
@@ -56,7 +58,7 @@ private:
   std::vector<uint64_t> occupiedBy(size_t context) const {
     const Pipeline &pipeline = scheduler_.pipeline(context);
     std::vector<uint64_t> used(machine_.clusters);
-    for (size_t i = 0; i < pipeline.rings.size(); ++i)
+    for (size_t i = 0; i < pipeline.contextOf().streams.size(); ++i)
       used[pipeline.contextOf().streams[i]->cluster] +=
           pipeline.rings[i].capacity * pipeline.rings[i].shape.slotBytes;
     for (const auto &node : pipeline.contextOf().nodes) {
@@ -99,16 +101,21 @@ private:
     switchUs_ += visit.switchUs;
     if (visit.switchUs > 0)
       report_.memories[link_].read += pipeline.weightBytes / visit.frames;
+    double hostUs = 0; // of all its parts: one runs at a time
     for (size_t i = 0; i < pipeline.actors.size(); ++i) {
       const Actor &actor = pipeline.actors[i];
       double busyUs = visit.visit.actors[i].busyUs / visit.frames;
       if (actor.kind == ActorKind::Node)
         addNode(pipeline, visit, i);
+      else if (actor.kind == ActorKind::Host)
+        addHost(actor, busyUs);
       else
         addTransfer(pipeline, actor, busyUs);
-      considerSlowest(visit, actor, busyUs);
+      if (actor.kind == ActorKind::Host)
+        hostUs += busyUs;
+      considerSlowest(visit, actor, actor.kind == ActorKind::Host ? hostUs : busyUs);
     }
-    for (size_t ring = 0; ring < pipeline.rings.size(); ++ring)
+    for (size_t ring = 0; ring < context.streams.size(); ++ring)
       report_.memories[context.streams[ring]->cluster].written += frameBytes(pipeline, ring);
   }
 
@@ -148,6 +155,12 @@ private:
       for (const auto &part : node.more_parts)
         share(part->cluster, part->sub_clusters);
     }
+  }
+
+  void addHost(const Actor &actor, double busyUs) {
+    report_.layers[static_cast<size_t>(actor.layer)].busyUs += busyUs;
+    if (periodUs_ > 0)
+      report_.engines.back().busy += busyUs / periodUs_;
   }
 
   // What goes over the link belongs to the layer that writes it, or that reads it first.
@@ -211,9 +224,15 @@ private:
                            scheduler_.contexts(), 100 * share, report_.batch);
       text = fmt::format("context {} of {}: ", slowestContext_ + 1, scheduler_.contexts());
     }
+    if (slowest_->kind == ActorKind::Host)
+      return text +
+             fmt::format("the host: its parts, '{}' the last of them, take {:.1f} us of a frame",
+                         slowest_->name, slowestUs_);
     if (slowest_->kind != ActorKind::Node)
-      return text + fmt::format("the link to the host: '{}' takes {:.1f} us of a frame",
-                                slowest_->name, slowestUs_);
+      return text + fmt::format("the link to the host: {} takes {:.1f} us of a frame",
+                                slowest_->name.empty() ? "a tensor without a name"
+                                                       : "'" + slowest_->name + "'",
+                                slowestUs_);
     const NodeT &node = *scheduler_.pipeline(slowestContext_).contextOf().nodes[slowest_->index];
     return text + fmt::format("layer '{}': {:.0f} cycles of a frame on {} sub-clusters",
                               slowest_->name, slowestUs_ * machine_.clock_mhz, subClustersOf(node));
@@ -253,6 +272,7 @@ std::vector<Span> timelineOf(const Scheduler &scheduler, const Schedule &schedul
     for (size_t i = 0; i < pipeline.actors.size(); ++i) {
       const Actor &actor = pipeline.actors[i];
       std::string track = actor.kind == ActorKind::Node   ? "layer " + actor.name
+                          : actor.kind == ActorKind::Host ? "host: " + actor.name
                           : actor.kind == ActorKind::Feed ? "link in: " + actor.name
                                                           : "link out: " + actor.name;
       for (unsigned frame = 0; frame < visit.visit.frames[i].size() && spans.size() < kMaxSpans;

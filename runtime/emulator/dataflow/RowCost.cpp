@@ -36,6 +36,20 @@ const PrecisionRateT *precisionOf(const DataflowMachineT &machine, unsigned acti
 
 } // namespace
 
+double hostUs(const DeviceT &device, uint64_t macs, uint64_t elements) {
+  const HostProcessorT *host = device.host.get();
+  if (!host)
+    return 0;
+  return host->call_us + static_cast<double>(macs) / (host->gmacs_s * 1e3) +
+         static_cast<double>(elements) / (host->gelements_s * 1e3);
+}
+
+unsigned layersOf(const DataflowMachineT &machine, const KernelUnion &kernel) {
+  return kernel.type == Kernel::Softmax     ? machine.softmax_layers
+         : kernel.type == Kernel::Normalize ? machine.normalization_layers
+                                            : 1;
+}
+
 double rowCycles(const DataflowMachineT &machine, const Work &row, unsigned activationBits,
                  unsigned weightBits, double subClusters) {
   constexpr double kNever = std::numeric_limits<double>::infinity();

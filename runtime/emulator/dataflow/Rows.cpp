@@ -6,13 +6,6 @@
 
 namespace edgecc::emulator {
 
-namespace {
-
-// Images are [N, C, H, W], what has fewer axes [..., C]; others are taken as they are packed.
-size_t channelAxis(size_t rank) { return rank == 4 ? 1 : rank - 1; }
-
-} // namespace
-
 RowShape rowShapeOf(const StreamT &stream, const DataflowMachineT &machine) {
   RowShape shape;
   int64_t elements = 1;
@@ -24,14 +17,10 @@ RowShape rowShapeOf(const StreamT &stream, const DataflowMachineT &machine) {
   uint64_t alignment = machine.row_alignment;
   shape.slotBytes = (shape.rowBytes + alignment - 1) / alignment * alignment;
   shape.linkBytes = shape.rowBytes;
-  if (!stream.dims.empty() && stream.dims.size() <= 4) {
-    size_t axis = channelAxis(stream.dims.size());
-    if (static_cast<int>(axis) != stream.row_axis) {
-      auto channels = static_cast<uint64_t>(stream.dims[axis]);
-      uint64_t multiple = machine.link_channel_multiple;
-      shape.linkBytes =
-          shape.rowBytes / channels * ((channels + multiple - 1) / multiple * multiple);
-    }
+  if (!stream.dims.empty() && static_cast<int>(stream.dims.size()) - 1 != stream.row_axis) {
+    auto width = static_cast<uint64_t>(stream.dims.back());
+    uint64_t multiple = machine.link_width_multiple;
+    shape.linkBytes = shape.rowBytes / width * ((width + multiple - 1) / multiple * multiple);
   }
   return shape;
 }
@@ -124,6 +113,9 @@ Result<NodeWork> workOfNode(const NodeT &node, std::span<const std::unique_ptr<S
   std::vector<int64_t> outputDims = to.dims;
   if (to.row_axis >= 0)
     outputDims[static_cast<size_t>(to.row_axis)] = 1;
+  work.rowElements = 1;
+  for (int64_t extent : outputDims)
+    work.rowElements *= static_cast<uint64_t>(extent);
   work.kindOf.reserve(static_cast<size_t>(work.rows));
   for (size_t row = 0; row < static_cast<size_t>(work.rows); ++row) {
     for (const RowDemand &demand : work.demands) {
@@ -155,17 +147,27 @@ Result<NodeWork> workOfNode(const NodeT &node, std::span<const std::unique_ptr<S
   return work;
 }
 
+double NodeWork::portCycles(const DataflowMachineT &machine) const {
+  return static_cast<double>((rowElements + machine.row_alignment - 1) / machine.row_alignment);
+}
+
+double NodeWork::cyclesOf(const Work &kind, const DataflowMachineT &machine,
+                          double subClusters) const {
+  return std::max(rowCycles(machine, kind, activationBits, weightBits, subClusters),
+                  machine.row_overhead_cycles + portCycles(machine));
+}
+
 std::vector<double> NodeWork::cycles(const DataflowMachineT &machine, double subClusters) const {
   std::vector<double> result;
   for (const Work &kind : kinds)
-    result.push_back(rowCycles(machine, kind, activationBits, weightBits, subClusters));
+    result.push_back(cyclesOf(kind, machine, subClusters));
   return result;
 }
 
 double NodeWork::frameCycles(const DataflowMachineT &machine, double subClusters) const {
   double sum = 0;
   for (size_t i = 0; i < kinds.size(); ++i)
-    sum += countOf[i] * rowCycles(machine, kinds[i], activationBits, weightBits, subClusters);
+    sum += countOf[i] * cyclesOf(kinds[i], machine, subClusters);
   return sum;
 }
 

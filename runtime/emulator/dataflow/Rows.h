@@ -14,7 +14,7 @@ struct RowShape {
   int64_t rows = 1;       // of a frame
   uint64_t rowBytes = 0;  // of elements
   uint64_t slotBytes = 0; // what a row takes in a ring
-  uint64_t linkBytes = 0; // what a row takes on the link: channels are padded
+  uint64_t linkBytes = 0; // what a row takes on the link: its last axis is padded
 };
 RowShape rowShapeOf(const StreamT &stream, const DataflowMachineT &machine);
 
@@ -38,7 +38,14 @@ struct NodeWork {
   std::vector<uint32_t> kindOf;  // of each row: index of kinds
   std::vector<uint32_t> countOf; // rows of each kind
   unsigned activationBits = 8, weightBits = 8;
+  uint64_t rowElements = 0;        // of the output
   uint64_t macs = 0, elements = 0; // of a frame
+
+  // A node writes as many elements a cycle as a word of the machine's row_alignment bytes holds in
+  // 8 bits, however many sub-clusters it has.
+  double portCycles(const DataflowMachineT &machine) const;
+  // Of a kind of row.
+  double cyclesOf(const Work &kind, const DataflowMachineT &machine, double subClusters) const;
 
   // Cycles of each kind of row, and of all rows of a frame.
   std::vector<double> cycles(const DataflowMachineT &machine, double subClusters) const;

@@ -27,48 +27,52 @@ double Scheduler::switchUs(size_t context) const {
          static_cast<double>(pipelines_[context]->weightBytes) / (machine.configuration_gb_s * 1e3);
 }
 
-Result<void> Scheduler::callHost(size_t context, unsigned frames, Storage &storage,
-                                 const HostFunction &host) const {
-  for (const auto &step : program_->dataflow->host_steps) {
-    if (step->context != context)
-      continue;
-    if (!host)
-      return fault(FaultKind::HostFailure, "the program has host parts, and nothing to run them",
-                   static_cast<int>(step->layer));
-    for (unsigned frame = 0; frame < frames; ++frame) {
-      std::vector<std::span<const std::byte>> inputs;
-      std::vector<std::span<std::byte>> outputs;
-      for (const HostTensor &tensor : step->inputs)
-        inputs.push_back(storage.read(tensor, frame));
-      for (const HostTensor &tensor : step->outputs)
-        outputs.push_back(storage.write(tensor, frame));
-      if (auto called = host(step->part, inputs, outputs); !called)
-        return called;
+Result<void> Scheduler::callHost(const HostStepT &step, unsigned frame, Storage &storage,
+                                 const HostFunction &host) {
+  if (!host)
+    return fault(FaultKind::HostFailure, "the program has host parts, and nothing to run them",
+                 static_cast<int>(step.layer));
+  std::vector<std::span<const std::byte>> inputs;
+  std::vector<std::span<std::byte>> outputs;
+  for (const HostTensor &tensor : step.inputs)
+    inputs.push_back(storage.read(tensor, frame));
+  for (const HostTensor &tensor : step.outputs)
+    outputs.push_back(storage.write(tensor, frame));
+  return host(step.part, inputs, outputs);
+}
+
+// A program without device work.
+Result<Schedule> Scheduler::runOnHost(unsigned frames, Storage *storage,
+                                      const HostFunction &host) const {
+  Schedule schedule;
+  for (unsigned frame = 0; frame < frames; ++frame) {
+    for (const auto &step : program_->dataflow->host_steps) {
+      if (storage)
+        if (auto called = callHost(*step, frame, *storage, host); !called)
+          return tl::unexpected(called.error());
+      schedule.endUs += hostUs(*program_->device, step->macs, step->elements);
     }
+    schedule.frameEndUs.push_back(schedule.endUs);
   }
-  return {};
+  return schedule;
 }
 
 Result<Schedule> Scheduler::run(unsigned frames, Storage *storage, const HostFunction &host) const {
+  if (pipelines_.empty())
+    return runOnHost(frames, storage, host);
   Schedule schedule;
-  unsigned batch = pipelines_.size() < 2 && !storage ? frames : program_->dataflow->batch;
-  if (pipelines_.size() == 1 && program_->dataflow->host_steps.empty())
-    batch = frames;
+  unsigned most = pipelines_.size() == 1 ? frames : batch();
   for (unsigned done = 0; done < frames;) {
-    unsigned now = std::min(batch, frames - done);
-    std::vector<double> ends(now, schedule.endUs);
-    for (size_t context = 0; context <= pipelines_.size(); ++context) {
-      if (storage)
-        if (auto called = callHost(context, now, *storage, host); !called)
-          return tl::unexpected(called.error());
-      if (context == pipelines_.size())
-        break;
+    unsigned now = std::min(most, frames - done);
+    for (size_t context = 0; context < pipelines_.size(); ++context) {
       const Pipeline &pipeline = *pipelines_[context];
       ContextVisit visit{.context = context, .frames = now, .switchUs = switchUs(context)};
       visit.startUs = schedule.endUs + visit.switchUs;
       VisitOptions options{.frames = now, .startUs = visit.startUs};
       if (storage)
         options.done = [&](const Actor &actor, unsigned frame, int64_t row) -> Result<void> {
+          if (actor.kind == ActorKind::Host)
+            return callHost(*program_->dataflow->host_steps[actor.index], frame, *storage, host);
           storage->apply(pipeline, actor, frame, row);
           return {};
         };
@@ -78,10 +82,10 @@ Result<Schedule> Scheduler::run(unsigned frames, Storage *storage, const HostFun
       if (simulated->deadlocked)
         return tl::unexpected(explainDeadlock(pipeline, options, *simulated));
       schedule.endUs = simulated->endUs;
-      ends = simulated->frameEndUs;
       visit.visit = std::move(*simulated);
       schedule.visits.push_back(std::move(visit));
     }
+    const std::vector<double> &ends = schedule.visits.back().visit.frameEndUs;
     schedule.frameEndUs.insert(schedule.frameEndUs.end(), ends.begin(), ends.end());
     done += now;
   }
@@ -93,10 +97,9 @@ Result<Schedule> Scheduler::settle(double &fps) const {
   constexpr unsigned kMaxFrames = 256;
   constexpr int64_t kMaxRows = 1 << 24;
   if (pipelines_.size() != 1) {
-    unsigned batch = program_->dataflow->batch;
-    auto schedule = run(batch, nullptr, {});
+    auto schedule = run(batch(), nullptr, {});
     if (schedule)
-      fps = schedule->endUs > 0 ? batch * 1e6 / schedule->endUs : 0;
+      fps = schedule->endUs > 0 ? batch() * 1e6 / schedule->endUs : 0;
     return schedule;
   }
   int64_t rows = 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Contexts in turn: weights come over the link, then frames flow; then the next context.
+// Contexts in turn: weights come over the link, then frames flow; then the next context. Host parts
+// run with the contexts, each frame as soon as what they read is there.
 #pragma once
 
 #include "runtime/emulator/Emulator.h"
@@ -40,11 +41,13 @@ public:
   const Pipeline &pipeline(size_t context) const { return *pipelines_[context]; }
   size_t contexts() const { return pipelines_.size(); }
   double switchUs(size_t context) const;
+  unsigned batch() const { return program_->dataflow->batch; }
 
 private:
   explicit Scheduler(const ProgramT &program) : program_(&program) {}
-  Result<void> callHost(size_t context, unsigned frames, Storage &storage,
-                        const HostFunction &host) const;
+  static Result<void> callHost(const HostStepT &step, unsigned frame, Storage &storage,
+                               const HostFunction &host);
+  Result<Schedule> runOnHost(unsigned frames, Storage *storage, const HostFunction &host) const;
 
   const ProgramT *program_;
   std::vector<std::unique_ptr<Pipeline>> pipelines_;

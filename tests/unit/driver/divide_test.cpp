@@ -51,6 +51,14 @@ TEST(Divide, IsAsGoodAsTryingEverything) {
   }
 }
 
+TEST(Divide, AllDivisionsUseAllUnits) {
+  EXPECT_THAT(divisions(2, 4, 100),
+              ElementsAre(ElementsAre(1u, 3u), ElementsAre(2u, 2u), ElementsAre(3u, 1u)));
+  EXPECT_THAT(divisions(3, 8, 100), testing::SizeIs(21)); // C(7, 2)
+  EXPECT_THAT(divisions(3, 8, 5), testing::SizeIs(5));
+  EXPECT_THAT(divisions(3, 2, 100), IsEmpty());
+}
+
 TEST(Divide, PartsAreMachines) {
   for (const char *name : {"hailo8", "hailo8l", "myriadx", "smallnpu"}) {
     auto device = device::loadDevice(name);
