@@ -60,11 +60,25 @@ def refuses_what_cannot_be_swept(tool):
              exit_code=2)
 
 
+def fails_where_nothing_compiles(tool):
+    text = tool.run("explore", "model.onnx", "--target", "hailo8", "--sweep", "shaves=2,4", "-q",
+                    exit_code=2)
+    assert "no combination" in text and "has no shaves" in text, text
+
+
+def finds_the_input_of_images(tool):
+    # The shape is fixed: the message names the input, whatever it is called.
+    text = tool.run("explore", "model.onnx", "--target", "hailo8", "--sweep", "input=8", "-q",
+                    exit_code=2)
+    assert "8x8 does not fit the input" in text, text
+
+
 def shares_a_device(tool):
     for target in ("myriadx", "hailo8"):
         text = tool.run("share", "model.onnx=30", "model.onnx=10", "--target", target, "-o", target)
         equal, best = [float(line.split()[2]) for line in text.splitlines() if "together" in line]
         assert best >= equal > 0, text
+        assert ("loading contexts" in text) == (target == "hailo8"), text
         for name in ("model.blob", "model_.blob"):
             out = tool.run("run", f"{target}/{name}", "--input", "input.npy")
             assert "frames a second" in out
@@ -72,4 +86,5 @@ def shares_a_device(tool):
 
 
 main([explores_all_combinations, goes_on_where_it_stopped, same_results_for_any_number_of_jobs,
-      says_what_does_not_fit, refuses_what_cannot_be_swept, shares_a_device])
+      says_what_does_not_fit, refuses_what_cannot_be_swept,
+      fails_where_nothing_compiles, finds_the_input_of_images, shares_a_device])
