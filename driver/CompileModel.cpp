@@ -218,6 +218,8 @@ Expected<void> emitNative(const Module &module, const CompileOptions &o,
     return writeText(o.output, text);
   }
   codegen.cache = cache;
+  if (o.exact)
+    codegen.algorithms = native::Algorithms::exact();
   const size_t before = cache ? cache->hits() : 0;
   EDGECC_TRY(code, native::generateCode(module.main(), target, codegen));
   summary.cachedKernels = cache ? cache->hits() - before : 0;
@@ -260,7 +262,7 @@ Expected<Target> resolveTarget(const CompileOptions &o) {
     return target;
   }
   EDGECC_TRY(cpu, native::resolveTarget(o.target, o.cpu));
-  target.model = std::make_unique<NativeTargetModel>(cpu);
+  target.model = std::make_unique<NativeTargetModel>(cpu, o.exact);
   target.cpu = std::move(cpu);
   return target;
 }
@@ -354,8 +356,11 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   } else if (recipe.compresses()) {
     EDGECC_TRY(opened, openInputs(compress, module->main()));
     inputs = std::move(opened);
-    NativeExecutor executor(
-        {.threads = compileThreads(o), .compileThreads = compileThreads(o), .cache = cache});
+    // Exact, so that what is learnt from samples does not depend on the machine that compiles.
+    NativeExecutor executor({.threads = compileThreads(o),
+                             .compileThreads = compileThreads(o),
+                             .exact = true,
+                             .cache = cache});
     PassManagerOptions compressing = passOptions;
     compressing.executor = &executor;
     EDGECC_TRY(result,

@@ -13,7 +13,7 @@ namespace edgecc::driver {
 
 Expected<std::string> compileToBlob(std::unique_ptr<Module> module, const NativeOptions &options) {
   EDGECC_TRY(target, native::resolveTarget("native", options.cpu));
-  NativeTargetModel targetModel(target);
+  NativeTargetModel targetModel(target, options.exact);
   ReferenceExecutor executor;
   Registry registry;
   registerBuiltinPasses(registry);
@@ -37,6 +37,8 @@ Expected<std::string> compileToBlob(std::unique_ptr<Module> module, const Native
   native::CodegenOptions codegen;
   codegen.threads = options.compileThreads;
   codegen.cache = options.cache.get();
+  if (options.exact)
+    codegen.algorithms = native::Algorithms::exact();
   EDGECC_TRY(code, native::generateCode(module->main(), target, codegen));
   return makeBlob(*module, code);
 }

@@ -87,7 +87,9 @@ double NativeTargetModel::costAs(const Op &op, DType activations, DType weights)
   case OpKind::ConvTranspose:
   case OpKind::Gemm:
   case OpKind::MatMul:
-    return native::layerCost(op, activations, weights, target_).nanoseconds();
+    return native::layerCost(op, activations, weights, target_,
+                             exact_ ? native::ConvAlgorithm::Direct : native::ConvAlgorithm::Auto)
+        .nanoseconds();
   default:
     return cost(op);
   }

@@ -8,7 +8,9 @@ namespace edgecc::driver {
 
 class NativeTargetModel : public TargetModel {
 public:
-  explicit NativeTargetModel(native::NativeTarget target) : target_(std::move(target)) {}
+  // `exact`: all convolutions are computed directly.
+  explicit NativeTargetModel(native::NativeTarget target, bool exact = false)
+      : target_(std::move(target)), exact_(exact) {}
 
   std::string name() const override { return target_.str(); }
   std::string whyIllegal(const Op &op) const override;
@@ -21,6 +23,7 @@ public:
 
 private:
   native::NativeTarget target_;
+  bool exact_;
 };
 
 } // namespace edgecc::driver

@@ -239,7 +239,7 @@ static std::vector<std::byte> compileMemoryFunctions(const NativeTarget &target)
 
 Expected<NativeCode> generateCode(const Function &function, const NativeTarget &target,
                                   const CodegenOptions &options) {
-  EDGECC_TRY(program, planProgram(function, target, options.symbol));
+  EDGECC_TRY(program, planProgram(function, target, options.symbol, options.algorithms));
   initializeTargets();
   Compiler compiler(program, target);
   NativeCode code;
@@ -283,7 +283,7 @@ std::vector<std::byte> compileData(const NativeTarget &target, const std::string
 
 Expected<std::string> emitAssembly(const Function &function, const NativeTarget &target,
                                    const CodegenOptions &options) {
-  EDGECC_TRY(program, planProgram(function, target, options.symbol));
+  EDGECC_TRY(program, planProgram(function, target, options.symbol, options.algorithms));
   auto machine = createMachine(target);
   LLVMContext context;
   auto module = Compiler(program, target).combine(context, *machine);
@@ -293,7 +293,7 @@ Expected<std::string> emitAssembly(const Function &function, const NativeTarget 
 
 Expected<std::string> emitLlvmIr(const Function &function, const NativeTarget &target,
                                  const CodegenOptions &options) {
-  EDGECC_TRY(program, planProgram(function, target, options.symbol));
+  EDGECC_TRY(program, planProgram(function, target, options.symbol, options.algorithms));
   auto machine = createMachine(target);
   LLVMContext context;
   auto module = Compiler(program, target).combine(context, *machine);

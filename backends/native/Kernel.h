@@ -2,6 +2,7 @@
 // function that emits its body. Equal keys mean equal code, which is emitted once.
 #pragma once
 
+#include "backends/native/Algorithm.h"
 #include "backends/native/ByteBuffer.h"
 #include "backends/native/Target.h"
 #include "ir/Module.h"
@@ -22,6 +23,8 @@ struct KernelArg {
   // Instead of the data of output `index`: the int64 array (of the output's rank) through which the
   // kernel reports the actual extents of a result with data-dependent ones.
   bool extents = false;
+  // Instead of a value: `offset` into the scratch that the op's kernels and all threads share.
+  bool shared = false;
 };
 
 // What the report says of a kernel's inner loops.
@@ -36,6 +39,9 @@ struct Kernel {
   // Independent pieces of work, fixed at compile time; any contiguous range may run on any thread.
   uint32_t units = 1;
   int64_t scratchBytes = 0; // per thread, 64-byte aligned
+  // Of the scratch that the kernels of the op share, 64-byte aligned; see KernelArg.
+  int64_t sharedBytes = 0;
+  std::string algorithm = {}; // for reports, where there is a choice: "Winograd 4x4"
   KernelClass kind = KernelClass::Vector;
   std::function<void(KernelEmitter &)> emit;
 };
@@ -60,6 +66,7 @@ struct PlanContext {
   const NativeTarget &target;
   WeightSection &weights;
   std::vector<Kernel> &kernels; // planned kernels of the op are appended, in order of execution
+  const Algorithms &algorithms;
 
   // The argument for a value: its storage, or for a Param result its dense row-major bytes, which
   // are added to the weights.

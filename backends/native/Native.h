@@ -1,6 +1,7 @@
 // Native code generation: a lowered function becomes a position-independent image plus weights.
 #pragma once
 
+#include "backends/native/Algorithm.h"
 #include "backends/native/ByteBuffer.h"
 #include "backends/native/Target.h"
 #include "ir/Module.h"
@@ -13,6 +14,7 @@ struct CodegenOptions {
   unsigned threads = 1;         // compile threads; the bytes do not depend on it
   std::string symbol = "model"; // prefix of all symbols; the entry function is SYMBOL_run
   ObjectCache *cache = nullptr; // looked up before a kernel is compiled, and filled
+  Algorithms algorithms = {};
 };
 
 struct LayerInfo {

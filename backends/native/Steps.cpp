@@ -12,7 +12,7 @@ namespace edgecc::native {
 namespace {
 
 // "Conv 3x3/2 + Relu": what a layer does, for reports.
-std::string summarize(const Op &op) {
+std::string summarize(const Op &op, const std::string &algorithm) {
   const Op *anchor = anchorOf(op);
   std::string out;
   if (anchor) {
@@ -29,6 +29,8 @@ std::string summarize(const Op &op) {
                                                 : fmt::format(" g{}", anchor->integer("group"));
     }
   }
+  if (!algorithm.empty())
+    out += " " + algorithm;
   if (op.kind() == OpKind::Fused)
     for (const auto &inner : op.region(0).ops())
       if (inner.get() != anchor && !inner->def().is(OpTrait::Terminator) &&
@@ -47,11 +49,12 @@ bool isDense(const Value &value) {
 
 class Planner {
 public:
-  Planner(const NativeTarget &target, Program &program)
-      : program_(program), context_{target, program.weights, planned_} {}
+  Planner(const NativeTarget &target, const Algorithms &algorithms, Program &program)
+      : program_(program), context_{target, program.weights, planned_, algorithms} {}
 
   void planFunction(const Function &function) {
     measureArena(function.body);
+    program_.entry.arenaBytes = (program_.entry.arenaBytes + 63) / 64 * 64;
     for (const auto &op : function.body.ops()) {
       std::vector<Step> steps;
       planInto(*op, steps);
@@ -63,7 +66,7 @@ public:
     }
     for (unsigned i = 0; i < function.body.yields().size(); ++i)
       copyOutput(*function.body.yields()[i], i);
-    program_.entry.arenaBytes = (program_.entry.arenaBytes + 63) / 64 * 64;
+    program_.entry.arenaBytes += (sharedBytes_ + 63) / 64 * 64;
     program_.entry.layers = static_cast<unsigned>(program_.layers.size());
   }
 
@@ -101,9 +104,11 @@ private:
     mark.layer = static_cast<unsigned>(program_.layers.size());
     program_.entry.steps.push_back(std::move(mark));
     static const char *const kKinds[] = {"vector", "scalar", "support"};
-    program_.layers.push_back({op.location, summarize(op), kKinds[static_cast<int>(worst_)],
-                               costOf(op).macs, costOf(op).bytes});
+    program_.layers.push_back({op.location, summarize(op, algorithm_),
+                               kKinds[static_cast<int>(worst_)], costOf(op).macs,
+                               costOf(op).bytes});
     worst_ = KernelClass::Vector;
+    algorithm_.clear();
   }
 
   void planInto(const Op &op, std::vector<Step> &steps) {
@@ -125,6 +130,8 @@ private:
     }
     for (Kernel &kernel : planned_) {
       worst_ = std::max(worst_, kernel.kind);
+      algorithm_ = kernel.algorithm;
+      placeShared(kernel);
       ++program_.kernelUses;
       Step step;
       step.kind = Step::Kind::Call;
@@ -132,6 +139,14 @@ private:
       step.kernel = distinct(std::move(kernel));
       steps.push_back(std::move(step));
     }
+  }
+
+  // Scratch that the kernels of an op share lies behind all values, in the same place for all ops.
+  void placeShared(Kernel &kernel) {
+    sharedBytes_ = std::max(sharedBytes_, kernel.sharedBytes);
+    for (KernelArg &arg : kernel.args)
+      if (arg.shared)
+        arg = {Storage::Space::Arena, 0, program_.entry.arenaBytes + arg.offset};
   }
 
   unsigned distinct(Kernel kernel) {
@@ -293,15 +308,17 @@ private:
   PlanContext context_;
   std::map<std::string, unsigned> byKey_;
   KernelClass worst_ = KernelClass::Vector; // of the layer at hand
+  std::string algorithm_;                   // likewise
+  int64_t sharedBytes_ = 0;
 };
 
 } // namespace
 
 Expected<Program> planProgram(const Function &function, const NativeTarget &target,
-                              const std::string &symbol) {
+                              const std::string &symbol, const Algorithms &algorithms) {
   Program program;
   program.entry.symbol = symbol;
-  Planner planner(target, program);
+  Planner planner(target, algorithms, program);
   planner.planFunction(function);
   if (!planner.diagnostics.empty())
     return tl::unexpected(std::move(planner.diagnostics));

@@ -17,6 +17,6 @@ struct Program {
 
 // Collects the reasons of all ops that cannot be planned.
 Expected<Program> planProgram(const Function &function, const NativeTarget &target,
-                              const std::string &symbol);
+                              const std::string &symbol, const Algorithms &algorithms);
 
 } // namespace edgecc::native

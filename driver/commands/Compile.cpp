@@ -60,6 +60,9 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit, std::string &b
   app.add_option("--cache", o.cache,
                  "keep compiled kernels in this folder, for later compiles of the same layers")
       ->type_name("DIR");
+  app.add_flag("--exact", o.exact,
+               "compute every layer directly (no Winograd): the same bits on all CPUs that have "
+               "fused multiply-add");
   app.add_option("--passes", o.passes, "run these passes instead of the pipeline: a,b{option=1}")
       ->type_name("LIST");
   addRepeatable(app, "--load-pass", o.plugins, "FILE",

@@ -22,7 +22,7 @@ def output_bits(builder, function):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         model, inputs, _ = function()
-        program, _ = builder.build(model.write(folder / "model.onnx"), folder)
+        program, _ = builder.build(model.write(folder / "model.onnx"), folder, ["--exact"])
         return builder.run(program, inputs)
 
 

@@ -36,8 +36,9 @@ private:
 class NativeRunner {
 public:
   // Aborts the test program with the diagnostics if compilation fails.
-  NativeRunner(const Function &function, const native::NativeTarget &target) {
-    auto code = native::generateCode(function, target, {});
+  NativeRunner(const Function &function, const native::NativeTarget &target,
+               const native::CodegenOptions &options = {}) {
+    auto code = native::generateCode(function, target, options);
     if (!code)
       die(str(code.error()));
     auto image = native::linkImage(*code);
@@ -54,17 +55,23 @@ public:
     weights_ = std::make_unique<Buffer>(code->weights.size());
     std::memcpy(weights_->data(), code->weights.data(), code->weights.size());
     arena_ = std::make_unique<Buffer>(
-        static_cast<size_t>(code->arenaBytes + code->scratchBytesPerThread));
+        static_cast<size_t>(code->arenaBytes + kMaxThreads * code->scratchBytesPerThread));
   }
   NativeRunner(const NativeRunner &) = delete;
   NativeRunner &operator=(const NativeRunner &) = delete;
   ~NativeRunner() { munmap(base_, size_); }
 
+  static constexpr uint32_t kMaxThreads = 4;
+
   // One pointer for each input and output of the function; returns the entry function's status.
-  int32_t run(const std::vector<const void *> &inputs, const std::vector<void *> &outputs) const {
+  // The work of several threads runs on the calling one, the last thread's first.
+  int32_t run(const std::vector<const void *> &inputs, const std::vector<void *> &outputs,
+              uint32_t threads = 1) const {
     edgecc_call_context context{};
     context.abi_version = EDGECC_ABI_VERSION;
-    context.num_threads = 1;
+    context.num_threads = threads;
+    context.parallel_for = runBackwards;
+    context.user = &context;
     context.inputs = inputs.data();
     context.outputs = outputs.data();
     context.weights = weights_->data();
@@ -73,6 +80,12 @@ public:
   }
 
 private:
+  static void runBackwards(void *user, edgecc_task_fn task, void *frame, uint32_t count) {
+    uint32_t threads = static_cast<const edgecc_call_context *>(user)->num_threads;
+    for (uint32_t t = threads; t-- > 0;)
+      task(frame, count * t / threads, count * (t + 1) / threads, t);
+  }
+
   [[noreturn]] static void die(const std::string &message) {
     std::fprintf(stderr, "%s\n", message.c_str());
     std::abort();

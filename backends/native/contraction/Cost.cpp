@@ -2,6 +2,7 @@
 #include "backends/native/contraction/DepthwiseDot.h"
 #include "backends/native/contraction/Narrow.h"
 #include "backends/native/contraction/Planar.h"
+#include "backends/native/winograd/Winograd.h"
 #include "ir/OpDef.h"
 
 #include <algorithm>
@@ -48,9 +49,10 @@ double operationsPerStep(const Product &product, const NativeTarget &target) {
 
 class Estimator {
 public:
-  Estimator(const Op &op, DType activations, DType weights, const NativeTarget &target)
+  Estimator(const Op &op, DType activations, DType weights, const NativeTarget &target,
+            ConvAlgorithm algorithm)
       : op_(op), target_(target), activations_(activations), weights_(weights),
-        bytes_(isByte(activations) && isByte(weights)) {
+        algorithm_(algorithm), bytes_(isByte(activations) && isByte(weights)) {
     chooseProduct();
   }
 
@@ -64,6 +66,10 @@ public:
     c_.product = product_;
     if (op_.result()->type.elements() == 0)
       return {};
+    std::optional<Contraction> original;
+    if (algorithm_ != ConvAlgorithm::Direct && op_.kind() == OpKind::Conv &&
+        activations_ == DType::F32 && weights_ == DType::F32 && !isDepthwise_)
+      original = c_;
     if (isDepthwise_)
       estimateDepthwise();
     else if (prefersPlanar(c_, target_))
@@ -71,6 +77,11 @@ public:
     else
       estimateDirect();
     addMemory();
+    if (original)
+      if (auto plan = chooseWinograd(*original, algorithm_, cost_.cycles(), target_)) {
+        cost_ = {};
+        cost_.arithmetic = plan->cycles;
+      }
     return cost_;
   }
 
@@ -364,6 +375,7 @@ private:
   const Op &op_;
   const NativeTarget &target_;
   DType activations_, weights_, leftType_ = DType::F32;
+  ConvAlgorithm algorithm_;
   bool bytes_, shifted_ = false, isDepthwise_ = false, planes_ = false;
   int64_t phases_ = 1;
   Product product_;
@@ -374,8 +386,9 @@ private:
 
 } // namespace
 
-LayerCost layerCost(const Op &op, DType activations, DType weights, const NativeTarget &target) {
-  return Estimator(op, activations, weights, target).estimate();
+LayerCost layerCost(const Op &op, DType activations, DType weights, const NativeTarget &target,
+                    ConvAlgorithm algorithm) {
+  return Estimator(op, activations, weights, target, algorithm).estimate();
 }
 
 int64_t columnMultiple(DType activations, const NativeTarget &target) {

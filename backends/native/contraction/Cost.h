@@ -3,6 +3,7 @@
 // that the same model gives the same estimates everywhere.
 #pragma once
 
+#include "backends/native/Algorithm.h"
 #include "backends/native/Target.h"
 #include "ir/Module.h"
 
@@ -25,7 +26,9 @@ struct LayerCost {
 
 // The cost of the contraction `op` on f32, f16 or bf16 (computed in f32), 8-bit or 16-bit
 // activations and weights of the given types; 8-bit results for 8-bit activations.
-LayerCost layerCost(const Op &op, DType activations, DType weights, const NativeTarget &target);
+// Convolutions take `algorithm`.
+LayerCost layerCost(const Op &op, DType activations, DType weights, const NativeTarget &target,
+                    ConvAlgorithm algorithm = ConvAlgorithm::Auto);
 
 // Output channels in multiples of this fill the vectors of a layer's sums.
 int64_t columnMultiple(DType activations, const NativeTarget &target);

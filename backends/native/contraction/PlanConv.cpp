@@ -1,7 +1,9 @@
 #include "backends/native/contraction/PlanConv.h"
+#include "backends/native/contraction/Cost.h"
 #include "backends/native/contraction/Narrow.h"
 #include "backends/native/contraction/Pack.h"
 #include "backends/native/contraction/Planar.h"
+#include "backends/native/winograd/Winograd.h"
 
 #include <fmt/format.h>
 #include <numeric>
@@ -15,7 +17,8 @@ class ConvPlanner : public Planner {
 public:
   ConvPlanner(const Op &op, PlanContext &context, const ConvShape &shape)
       : Planner(op, &context), shape_(shape), x_(*operand(0)), w_(*operand(1)),
-        rank_(shape.axes.size()), constant_(constantOf(&w_)) {}
+        rank_(shape.axes.size()), constant_(constantOf(&w_)),
+        algorithm_(context.algorithms.of(op.location)) {}
 
   Expected<void> run() {
     c_.name = shape_.name;
@@ -26,7 +29,7 @@ public:
     setRight();
     // Planar kernels broadcast their few weights, which are then as wide as the sums.
     Product narrow = std::exchange(c_.product, wideColumns(c_.product));
-    bool planar = prefersPlanar(c_, context->target);
+    bool planar = prefersPlanar(c_, context->target) && !(asksForWinograd() && canUseWinograd(c_));
     if (!planar)
       c_.product = narrow;
     setAxes(planar);
@@ -41,6 +44,8 @@ public:
     }
     if (corrects)
       addCorrection();
+    if (addWinogradKernels())
+      return {};
     c_.collapse();
     Schedule schedule = scheduleOf(c_, context->target);
     if (constant_)
@@ -86,6 +91,27 @@ private:
     }
     c_.product = narrow_.product;
     return {};
+  }
+
+  bool asksForWinograd() const {
+    return algorithm_ != ConvAlgorithm::Auto && algorithm_ != ConvAlgorithm::Direct;
+  }
+
+  // Whether Winograd's method was chosen.
+  bool addWinogradKernels() {
+    if (anchor.kind() != OpKind::Conv || !constant_ || constant_->dtype() != DType::F32)
+      return false;
+    const NativeTarget &target = context->target;
+    double direct =
+        layerCost(anchor, DType::F32, DType::F32, target, ConvAlgorithm::Direct).cycles();
+    auto plan = chooseWinograd(c_, algorithm_, direct, target);
+    if (!plan)
+      return false;
+    args[c_.right.arg] = {Storage::Space::Weights, 0,
+                          packWinograd(c_, *plan, columns_, context->weights)};
+    for (Kernel &kernel : winogradKernels(std::move(c_), std::move(*plan), std::move(args), target))
+      context->kernels.push_back(std::move(kernel));
+    return true;
   }
 
   void addPlanarKernel() {
@@ -238,6 +264,7 @@ private:
   const Value &x_, &w_;
   size_t rank_;
   const Tensor *constant_;
+  ConvAlgorithm algorithm_;
   NarrowPlan narrow_;
   Contraction c_;
   ConstantColumns columns_;

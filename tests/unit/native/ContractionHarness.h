@@ -1,6 +1,6 @@
 // Builds functions of contractions with random operands and compares what native code makes of them
 // with expected results. Operands are small integers, so that floating-point sums are exact in any
-// order and every comparison is bit for bit.
+// order and every comparison is bit for bit, unless a tolerance is set.
 #pragma once
 
 #include "ir/Builder.h"
@@ -112,8 +112,13 @@ public:
     return function_;
   }
 
-  void runAndCompare(const NativeTarget &target) {
-    NativeRunner runner(finish(), target);
+  native::CodegenOptions options{.algorithms = native::Algorithms::exact()};
+  // Allowed difference over the largest magnitude of a result.
+  double tolerance = 0;
+
+  // All numbers of threads must give the same bits.
+  void runAndCompare(const NativeTarget &target, uint32_t mostThreads = 1) {
+    NativeRunner runner(finish(), target, options);
     std::vector<const void *> in;
     std::vector<void *> out;
     for (const auto &input : inputs_)
@@ -122,7 +127,16 @@ public:
       out.push_back(result.buffer->data());
     ASSERT_EQ(runner.run(in, out), 0);
     for (const Result &result : results_)
-      compare(result);
+      compare(result, tolerance);
+    std::vector<std::vector<std::byte>> first;
+    for (const Result &result : results_)
+      first.emplace_back(result.buffer->data(), result.buffer->data() + result.buffer->size());
+    for (uint32_t threads = 2; threads <= mostThreads; ++threads) {
+      ASSERT_EQ(runner.run(in, out, threads), 0);
+      for (size_t i = 0; i < results_.size(); ++i)
+        EXPECT_EQ(std::memcmp(first[i].data(), results_[i].buffer->data(), first[i].size()), 0)
+            << results_[i].what << ": other bits with " << threads << " threads";
+    }
   }
 
   std::mt19937 &random() { return random_; }
@@ -178,14 +192,19 @@ private:
     std::memcpy(to, tensor.raw(), tensor.bytes());
   }
 
-  static void compare(const Result &result) {
+  static void compare(const Result &result, double tolerance) {
     const Type &type = result.value->type;
     Tensor tensor(type.dtype, {type.elements()});
     std::memcpy(tensor.mutableRaw(), result.buffer->data(), tensor.bytes());
     size_t wrong = 0, first = 0;
-    double got = 0;
+    double got = 0, size = 1;
+    for (double expected : result.expected)
+      size = std::max(size, std::abs(expected));
     forEach(type.dims, result.value->storage->strides, [&](size_t i, int64_t at) {
-      if (tensor.asDouble(at) != result.expected[i] && wrong++ == 0) {
+      bool same = tolerance == 0
+                      ? tensor.asDouble(at) == result.expected[i]
+                      : std::abs(tensor.asDouble(at) - result.expected[i]) <= tolerance * size;
+      if (!same && wrong++ == 0) {
         first = i;
         got = tensor.asDouble(at);
       }

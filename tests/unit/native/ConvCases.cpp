@@ -20,6 +20,7 @@ std::vector<double> naiveConv(const ConvCase &c, const std::vector<double> &x,
   Dims kernel(c.w.begin() + 2, c.w.end());
   if (numElements(y) == 0)
     return out;
+  Dims xi(n + 2), yi(n + 2), wi(n + 2);
   // Gathers for Conv, scatters for ConvTranspose: walks all positions of the smaller side.
   Dims base = transposed ? c.x : y;
   Dims at(base.size(), 0);
@@ -30,16 +31,18 @@ std::vector<double> naiveConv(const ConvCase &c, const std::vector<double> &x,
       for (int64_t ic = 0; ic < icPerGroup; ++ic) {
         Dims k(n, 0);
         do {
-          Dims xi{at[0], at[1] * icPerGroup + ic}, yi{at[0], at[1] * ocPerGroup + oc};
-          Dims wi =
-              transposed ? Dims{at[1] * icPerGroup + ic, oc} : Dims{at[1] * ocPerGroup + oc, ic};
+          xi[0] = yi[0] = at[0];
+          xi[1] = at[1] * icPerGroup + ic;
+          yi[1] = at[1] * ocPerGroup + oc;
+          wi[0] = transposed ? xi[1] : yi[1];
+          wi[1] = transposed ? oc : ic;
           bool inside = true;
           for (size_t d = 0; d < n; ++d) {
             int64_t other = at[d + 2] * c.strides[d] + k[d] * c.dilations[d] - c.pads[d];
-            xi.push_back(transposed ? at[d + 2] : other);
-            yi.push_back(transposed ? other : at[d + 2]);
+            xi[d + 2] = transposed ? at[d + 2] : other;
+            yi[d + 2] = transposed ? other : at[d + 2];
             inside = inside && other >= 0 && other < (transposed ? y : c.x)[d + 2];
-            wi.push_back(k[d]);
+            wi[d + 2] = k[d];
           }
           if (inside)
             out[static_cast<size_t>(flat(yi, y))] +=

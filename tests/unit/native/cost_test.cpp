@@ -9,6 +9,7 @@
 namespace edgecc {
 namespace {
 
+using native::ConvAlgorithm;
 using native::layerCost;
 
 struct Shape {
@@ -16,7 +17,8 @@ struct Shape {
 };
 
 // Nanoseconds of one convolution.
-double cost(const Shape &s, DType dtype, const std::string &cpu, const char *machine = "x86-64") {
+double cost(const Shape &s, DType dtype, const std::string &cpu, const char *machine = "x86-64",
+            ConvAlgorithm algorithm = ConvAlgorithm::Auto) {
   auto target = native::resolveTarget(machine, cpu);
   if (!target)
     throw std::runtime_error(str(target.error()));
@@ -32,7 +34,11 @@ double cost(const Shape &s, DType dtype, const std::string &cpu, const char *mac
                                {"pads", Dims{pad, pad, pad, pad}},
                                {"group", s.group}});
   DType weights = dtype == DType::U8 ? DType::I8 : dtype;
-  return layerCost(*conv, dtype, weights, *target).nanoseconds();
+  return layerCost(*conv, dtype, weights, *target, algorithm).nanoseconds();
+}
+
+double directCost(const Shape &s, DType dtype, const std::string &cpu) {
+  return cost(s, dtype, cpu, "x86-64", ConvAlgorithm::Direct);
 }
 
 // Where another tile is chosen an estimate may dip by a part of a percent.
@@ -75,11 +81,20 @@ TEST_P(CostModel, FallsWithEveryStepOfTheChannelMultiple) {
 
 TEST_P(CostModel, GrowsWithTheArithmetic) {
   for (DType dtype : {DType::F32, DType::U8}) {
-    EXPECT_GT(cost({64, 64, 56, 3}, dtype, GetParam()),
-              5 * cost({64, 64, 56, 1}, dtype, GetParam()));
-    EXPECT_GT(cost({64, 64, 56, 3}, dtype, GetParam()),
-              3 * cost({64, 64, 56, 3, 2}, dtype, GetParam()));
+    EXPECT_GT(directCost({64, 64, 56, 3}, dtype, GetParam()),
+              5 * directCost({64, 64, 56, 1}, dtype, GetParam()));
+    EXPECT_GT(directCost({64, 64, 56, 3}, dtype, GetParam()),
+              3 * directCost({64, 64, 56, 3, 2}, dtype, GetParam()));
   }
+}
+
+TEST_P(CostModel, FindsWinogradFasterForFloatsAlone) {
+  for (const Shape &s : {Shape{64, 64, 56, 3}, Shape{512, 512, 14, 3}, Shape{128, 128, 28, 3}}) {
+    EXPECT_LT(1.5 * cost(s, DType::F32, GetParam()), directCost(s, DType::F32, GetParam()));
+    EXPECT_EQ(cost(s, DType::U8, GetParam()), directCost(s, DType::U8, GetParam()));
+  }
+  for (const Shape &s : {Shape{64, 64, 56, 1}, Shape{64, 64, 56, 3, 2}, Shape{64, 1, 56, 3}})
+    EXPECT_EQ(cost(s, DType::F32, GetParam()), directCost(s, DType::F32, GetParam()));
 }
 
 TEST(CostModelOfBytes, IsAtMostThatOfFloatsWhereThereIsADotProduct) {
@@ -88,7 +103,7 @@ TEST(CostModelOfBytes, IsAtMostThatOfFloatsWhereThereIsADotProduct) {
     EXPECT_LT(cost(s, DType::U8, "avx512vnni"), cost(s, DType::F32, "avx512vnni"))
         << s.in << ">" << s.out;
   EXPECT_LT(3 * cost({64, 64, 56, 3}, DType::U8, "avx512vnni"),
-            cost({64, 64, 56, 3}, DType::F32, "avx512vnni"));
+            directCost({64, 64, 56, 3}, DType::F32, "avx512vnni"));
 }
 
 TEST(CostModelOfOtherMachines, IsFinite) {

@@ -1,0 +1,155 @@
+#include "backends/native/winograd/Cost.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace edgecc::native {
+
+namespace {
+
+// Transformed inputs and products of a block, so that both stay in a second-level cache beside the
+// weights that stream through it.
+constexpr int64_t kBlockBytes = 640 << 10;
+// Products of a panel of a kernel of its own.
+constexpr int64_t kPanelBytes = 384 << 10;
+// Blocks for which two threads have about the same to do.
+constexpr int64_t kManyBlocks = 8;
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Elements between planes: an odd number of cache lines, so that the planes of one vector fall on
+// all sets of a first-level cache.
+int64_t planePitch(int64_t elements) {
+  int64_t lines = ceilDiv(elements, 16);
+  return (lines | 1) * 16;
+}
+
+// Elements between rows that a tile reads side by side; see planePitch.
+int64_t rowPitch(int64_t elements, int64_t lanes) {
+  int64_t pitch = ceilDiv(elements, lanes) * lanes;
+  return pitch % 256 == 0 ? pitch + 16 : pitch;
+}
+
+void setLayout(WinogradPlan &plan, const Contraction &c, int64_t lanes) {
+  plan.inputPitch = rowPitch(c.left.channels, lanes);
+  plan.inputPlane = planePitch(plan.blockTiles * plan.inputPitch);
+  int64_t width =
+      std::min(plan.panelTiles * plan.tiling.full.padded(), plan.tiling.paddedColumns());
+  if (plan.tiling.fullCount == 0)
+    width = plan.tiling.tail.padded();
+  plan.productPitch = ceilDiv(width, lanes) * lanes;
+  plan.productPlane = planePitch(plan.blockTiles * plan.productPitch);
+  plan.borderPitch = ceilDiv(c.left.channels, lanes) * lanes;
+}
+
+// The plan for blocks of `blockTiles`, whose column tiles are already chosen.
+void choosePanels(WinogradPlan &plan, const Contraction &c, int64_t lanes) {
+  int64_t count = plan.tiling.count();
+  plan.panelTiles = count;
+  setLayout(plan, c, lanes);
+  auto fits = [&] {
+    int64_t bytes = plan.productFloats() * 4;
+    return plan.split ? bytes <= kPanelBytes : bytes + plan.inputFloats() * 4 <= kBlockBytes;
+  };
+  // Evenly filled panels.
+  for (int64_t panels = 2; panels <= count && !fits(); ++panels) {
+    plan.panelTiles = ceilDiv(count, panels);
+    setLayout(plan, c, lanes);
+  }
+  if (!plan.split)
+    return;
+  // Work for eight threads.
+  while (plan.panelTiles > 1 && plan.panels() * plan.blocks() * c.outer[1] < kManyBlocks) {
+    plan.panelTiles = ceilDiv(plan.panelTiles, 2);
+    setLayout(plan, c, lanes);
+  }
+}
+
+} // namespace
+
+bool canUseWinograd(const Contraction &c) {
+  auto isAxis = [](const Window &w) {
+    return w.step == 1 && (w.taps == 1 || (w.tapStep == 1 && (w.taps == 3 || w.taps == 5)));
+  };
+  const LeftOperand &left = c.left;
+  if (left.windows.size() != 2 || !isAxis(left.windows[0]) || !isAxis(left.windows[1]) ||
+      (left.windows[0].taps == 1 && left.windows[1].taps == 1))
+    return false;
+  if (c.outer.size() < 2 ||
+      std::any_of(c.outer.begin() + 2, c.outer.end(), [](int64_t extent) { return extent != 1; }))
+    return false;
+  const Product &p = c.product;
+  return p.kind == Product::Kind::Plain && p.a == DType::F32 && p.b == DType::F32 &&
+         p.accumulator == DType::F32 && p.block == 0 && left.dtype == DType::F32 &&
+         left.shift == 0 && left.zeroPointArg < 0 && left.channelStride == 1 &&
+         c.right.kind == RightOperand::Kind::Packed && c.rowsY > 0 && c.rowsX > 0 &&
+         c.outer[0] > 0 && left.channels > 0 && c.columns > 0;
+}
+
+std::optional<WinogradPlan> planWinograd(const Contraction &c, int64_t outputs,
+                                         const NativeTarget &target) {
+  auto form = [&](const Window &window) {
+    return window.taps == 1 ? cookToom(1, 1) : cookToom(outputs, window.taps);
+  };
+  for (const Window &window : c.left.windows)
+    if (window.taps > 1 && outputs + window.taps - 1 > 8)
+      return {};
+  WinogradPlan plan;
+  plan.y = form(c.left.windows[0]);
+  plan.x = form(c.left.windows[1]);
+  plan.tilesY = ceilDiv(c.rowsY, plan.y.outputs);
+  plan.tilesX = ceilDiv(c.rowsX, plan.x.outputs);
+  plan.tiles = plan.tilesY * plan.tilesX * c.outer[0];
+  auto lanes = static_cast<int64_t>(target.lanes(4));
+  std::optional<WinogradPlan> best;
+  // With every register in use, compilers spill in some of the loops.
+  NativeTarget roomy = target;
+  if (target.vectorRegisters > 16)
+    roomy.vectorRegisters -= 2;
+  auto consider = [&](int64_t blocks, bool split) {
+    plan.split = split;
+    plan.blockTiles = ceilDiv(plan.tiles, blocks);
+    plan.tiling = chooseTiling(roomy, c.product, 1, plan.blockTiles, c.columns, c.left.channels);
+    plan.inputUnit = ceilDiv(plan.blockTiles, kManyBlocks);
+    choosePanels(plan, c, lanes);
+    plan.cycles = winogradCycles(c, plan, target);
+    if (!best || plan.cycles < best->cycles * 0.995)
+      best = plan;
+  };
+  constexpr int64_t kMaxBlockTiles = 128, kMinBlockTiles = 10;
+  int64_t most = std::max<int64_t>(1, plan.tiles / kMinBlockTiles), last = 0;
+  for (int64_t blocks = 1; blocks <= most; ++blocks) {
+    int64_t tiles = ceilDiv(plan.tiles, blocks);
+    if (tiles == last || tiles > kMaxBlockTiles)
+      continue;
+    last = tiles;
+    bool many = blocks * c.outer[1] >= kManyBlocks;
+    if (many || plan.tiles * c.columns * c.left.channels < 4096)
+      consider(blocks, false);
+    if (!many)
+      consider(blocks, true);
+  }
+  return best;
+}
+
+std::optional<WinogradPlan> chooseWinograd(const Contraction &c, ConvAlgorithm algorithm,
+                                           double directCycles, const NativeTarget &target) {
+  if (algorithm == ConvAlgorithm::Direct || !canUseWinograd(c))
+    return {};
+  std::optional<WinogradPlan> best;
+  for (auto [outputs, only] : {std::pair<int64_t, ConvAlgorithm>{2, ConvAlgorithm::Winograd2},
+                               {4, ConvAlgorithm::Winograd4},
+                               {6, ConvAlgorithm::Winograd6}}) {
+    if (algorithm != ConvAlgorithm::Auto && algorithm != only)
+      continue;
+    auto plan = planWinograd(c, outputs, target);
+    // Larger tiles round more.
+    if (plan && (!best || plan->cycles < 0.97 * best->cycles))
+      best = std::move(plan);
+  }
+  if (best && algorithm == ConvAlgorithm::Auto && best->cycles > directCycles)
+    return {};
+  return best;
+}
+
+} // namespace edgecc::native
