@@ -1,7 +1,9 @@
 // Chooses for each quantised weight whether it is rounded up or down, such that what its layer
 // computes on calibration data stays close to float (Nagel et al. 2020). docs/passes/adaround.md
 #include "passes/compress/Passes.h"
+#include "passes/compress/rounding/FloatReference.h"
 #include "passes/compress/rounding/LayerReconstruction.h"
+#include "passes/compress/rounding/OutputNoise.h"
 #include "passes/compress/rounding/SoftRounding.h"
 
 #include <algorithm>
@@ -77,8 +79,10 @@ std::optional<Goal> bestGoal(const std::vector<RoundingProblem> &groups) {
   return kGoals[best - errors.begin()];
 }
 
-// The candidate with the least error on the layer's own objective; nearest is always one.
-Rounded roundGroup(const RoundingProblem &problem, const Method &method, const Goal &goal) {
+// The candidate with the least error on the layer's own objective; nearest is always one. Fits to
+// the first `learned` samples.
+Rounded roundGroup(const RoundingProblem &problem, const Method &method, const Goal &goal,
+                   int64_t learned) {
   Rounded best{roundToNearest(problem), 0, 0};
   best.error = best.nearest = reconstructionError(problem, best.levels);
   auto offer = [&](Matrix levels) {
@@ -91,7 +95,7 @@ Rounded roundGroup(const RoundingProblem &problem, const Method &method, const G
   const bool isSmall = problem.cols() <= kMostColumns;
   Matrix start = problem.weights;
   if (isSmall && (method.columns || goal.fit)) {
-    QuadraticForm form = quadraticForm(problem, problem.samples());
+    QuadraticForm form = quadraticForm(problem, learned);
     form = towards(goal, problem, damped(std::move(form), problem, goal.damping), start);
     if (method.columns) {
       Matrix levels = roundColumns(problem, form, start);
@@ -104,27 +108,14 @@ Rounded roundGroup(const RoundingProblem &problem, const Method &method, const G
   return best;
 }
 
-// All groups of a layer.
-std::vector<Rounded> roundLayer(std::vector<RoundingProblem> &groups, const Method &method) {
-  std::optional<Goal> goal = Goal{method.fit, method.damping};
-  if (method.damping == 0) {
-    const RoundingProblem &first = groups.front();
-    if (first.cols() > kMostFineColumns && first.high.maxCoeff() >= kFine)
-      goal = std::nullopt;
-    else if (first.cols() > kMostColumns || first.heldOut == 0)
-      goal = kCautious;
-    else
-      goal = bestGoal(groups);
-  }
-  std::vector<Rounded> out;
-  for (RoundingProblem &problem : groups) {
-    if (goal)
-      out.push_back(roundGroup(problem, method, *goal));
-    else
-      out.push_back({roundToNearest(problem), 0, 0});
-    problem = {}; // its samples are no longer needed
-  }
-  return out;
+// The goal of a layer by what is held out of its samples; none: round to nearest.
+std::optional<Goal> goalOf(const std::vector<RoundingProblem> &groups) {
+  const RoundingProblem &first = groups.front();
+  if (first.cols() > kMostFineColumns && first.high.maxCoeff() >= kFine)
+    return std::nullopt;
+  if (first.cols() > kMostColumns || first.heldOut == 0)
+    return kCautious;
+  return bestGoal(groups);
 }
 
 Expected<Method> methodOf(const PassOptions &options) {
@@ -150,34 +141,133 @@ Expected<Method> methodOf(const PassOptions &options) {
   return method;
 }
 
+// What the outputs have to gain on samples that are held out, in dB; less may be chance.
+constexpr double kLeastGain = 1;
+
+// By layer of a LayerReconstruction.
+using Goals = std::map<size_t, std::optional<Goal>>;
+
+class Rounding {
+public:
+  Rounding(PassContext &context, const Method &method, const SamplingLimits &limits)
+      : context_(context), method_(method), limits_(limits) {}
+
+  // Rounds the module's layers with the samples that are not held out and returns the goals.
+  Expected<Goals> tryOut(Module &module) {
+    size_t notes = context_.compression->notes.size();
+    Goals goals;
+    EDGECC_CHECK(visit(module, [&](size_t layer, std::vector<RoundingProblem> &groups) {
+      goals[layer] = goalOf(groups);
+      return roundLayer(groups, goals[layer], groups.front().samples() - groups.front().heldOut);
+    }));
+    context_.compression->notes.resize(notes); // of a trial
+    return goals;
+  }
+
+  // Rounds the module's layers with all samples.
+  Expected<void> round(Module &module, const Goals &goals) {
+    return visit(module, [&](size_t layer, std::vector<RoundingProblem> &groups) {
+      auto chosen = goals.find(layer);
+      Goal given{method_.fit, method_.damping};
+      auto rounded = roundLayer(groups, chosen == goals.end() ? given : chosen->second,
+                                groups.front().samples());
+      context_.statistics.add(isBetter(rounded) ? "layers rounded by reconstruction"
+                                                : "layers rounded to nearest");
+      return rounded;
+    });
+  }
+
+  // Of the outputs on samples that are held out; 0 where there are none.
+  Expected<double> noiseOf(const Module &module) const {
+    HeldOutSamples heldOut(*context_.compression->data, limits_);
+    FloatReference reference(module, *context_.compression);
+    return outputNoise(module.main(), reference.module().main(), *context_.executor, heldOut,
+                       heldOut.size());
+  }
+
+private:
+  struct Errors {
+    double now = 0, nearest = 0;
+  };
+  static Errors errorsOf(const std::vector<Rounded> &groups) {
+    Errors errors;
+    for (const Rounded &group : groups) {
+      errors.now += group.error;
+      errors.nearest += group.nearest;
+    }
+    return errors;
+  }
+  static bool isBetter(const std::vector<Rounded> &groups) {
+    Errors errors = errorsOf(groups);
+    return errors.now < errors.nearest;
+  }
+
+  std::vector<Rounded> roundLayer(std::vector<RoundingProblem> &groups,
+                                  const std::optional<Goal> &goal, int64_t samples) const {
+    std::vector<Rounded> out;
+    for (RoundingProblem &problem : groups) {
+      if (goal)
+        out.push_back(roundGroup(problem, method_, *goal, samples));
+      else
+        out.push_back({roundToNearest(problem), 0, 0});
+      problem.inputs.resize(0, 0); // no longer needed
+    }
+    return out;
+  }
+
+  template <class Fn> Expected<void> visit(Module &module, Fn &&fn) {
+    EDGECC_TRY(network, LayerReconstruction::create(module, context_, "adaround", limits_));
+    const ReconstructedLayer *first = network.layers().data();
+    return network.visit([&](const ReconstructedLayer &layer,
+                             std::vector<RoundingProblem> &groups) -> Expected<void> {
+      std::vector<Rounded> rounded = fn(static_cast<size_t>(&layer - first), groups);
+      std::vector<Matrix> levels;
+      for (Rounded &group : rounded)
+        levels.push_back(std::move(group.levels));
+      QuantizedWeights weights = *quantizedWeights(*layer.op);
+      setIntegers(module, weights, integersOf(layer.geometry, weights, levels));
+      Errors errors = errorsOf(rounded);
+      context_.compression->notes.push_back(
+          {"adaround", nameOfLayer(*layer.op),
+           isBetter(rounded) ? fmt::format("the error of its output is {:.1f} dB below that of "
+                                           "rounding to nearest.",
+                                           10 * std::log10(errors.nearest / errors.now))
+                             : "rounded to nearest: nothing that was tried is better."});
+      return {};
+    });
+  }
+
+  PassContext &context_;
+  const Method &method_;
+  SamplingLimits limits_;
+};
+
 } // namespace
 
 Expected<void> adaRound(Module &module, PassContext &context) {
   EDGECC_TRY(method, methodOf(context.options));
   EDGECC_TRY(limits, samplingLimits(context.options, "adaround"));
-  EDGECC_TRY(network, LayerReconstruction::create(module, context, "adaround", limits));
-  return network.visit([&](const ReconstructedLayer &layer,
-                           std::vector<RoundingProblem> &groups) -> Expected<void> {
-    std::vector<Matrix> levels;
-    double error = 0, nearest = 0;
-    for (Rounded &rounded : roundLayer(groups, method)) {
-      levels.push_back(std::move(rounded.levels));
-      error += rounded.error;
-      nearest += rounded.nearest;
-    }
-    QuantizedWeights weights = *quantizedWeights(*layer.op);
-    Tensor integers = integersOf(layer.geometry, weights, levels);
-    setIntegers(module, weights, std::move(integers));
-    std::string text =
-        error < nearest ? fmt::format("the error of its output is {:.1f} dB below that of rounding "
-                                      "to nearest.",
-                                      10 * std::log10(nearest / error))
-                        : "rounded to nearest: nothing that was tried is better.";
-    context.compression->notes.push_back({"adaround", nameOfLayer(*layer.op), std::move(text)});
-    context.statistics.add(error < nearest ? "layers rounded by reconstruction"
-                                           : "layers rounded to nearest");
-    return {};
-  });
+  Rounding rounding(context, method, limits);
+  if (method.damping > 0)
+    return rounding.round(module, {});
+
+  std::unique_ptr<Module> trial = clone(module);
+  EDGECC_TRY(goals, rounding.tryOut(*trial));
+  EDGECC_TRY(nearest, rounding.noiseOf(module));
+  EDGECC_TRY(tried, rounding.noiseOf(*trial));
+  trial.reset();
+  double gain = nearest > 0 && tried > 0 ? 10 * std::log10(nearest / tried) : INFINITY;
+  bool isKept = gain >= kLeastGain; // also where there is nothing to measure
+  if (isKept)
+    EDGECC_CHECK(rounding.round(module, goals));
+  else
+    context.statistics.add("networks rounded to nearest");
+  if (std::isfinite(gain))
+    context.compression->notes.push_back(
+        {"adaround", "",
+         fmt::format("changes the noise of the outputs by {:.1f} dB on samples that are held out{}",
+                     -gain, isKept ? "" : ": too little, so all layers are rounded to nearest")});
+  return {};
 }
 
 } // namespace edgecc

@@ -120,9 +120,7 @@ std::vector<int64_t> LayerReconstruction::positionsOf(size_t layer, size_t sampl
   return chosen;
 }
 
-// Every fourth sample is held out, and comes behind all others.
-static constexpr size_t kHeldOut = 4;
-
+// Samples that are held out come behind all others.
 static size_t placeOf(size_t sample, size_t samples) {
   size_t before = sample / kHeldOut; // held out ones
   return sample % kHeldOut == kHeldOut - 1 ? samples - samples / kHeldOut + before

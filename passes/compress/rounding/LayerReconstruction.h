@@ -31,6 +31,23 @@ struct SamplingLimits {
 // From the options `samples` and `columns`.
 Expected<SamplingLimits> samplingLimits(const PassOptions &options, std::string_view pass);
 
+// Every fourth of the samples that are looked at is held out.
+inline constexpr size_t kHeldOut = 4;
+
+class HeldOutSamples : public DataSource {
+public:
+  HeldOutSamples(DataSource &data, const SamplingLimits &limits)
+      : data_(data), looked_(std::min(limits.samples, data.size())) {}
+  size_t size() const override { return looked_ / kHeldOut; }
+  Expected<std::vector<Tensor>> sample(size_t index) override {
+    return data_.sample((kHeldOut * index + kHeldOut - 1) * data_.size() / looked_);
+  }
+
+private:
+  DataSource &data_;
+  size_t looked_;
+};
+
 // Visits the layers of a module in order. While one is visited all before it have their final
 // weights, so its inputs carry their error (asymmetric reconstruction, Nagel et al. 2020, eq. 25).
 class LayerReconstruction {
