@@ -209,6 +209,8 @@ Expected<void> emitNative(const Module &module, const CompileOptions &o,
     EDGECC_CHECK(checkPlanned(module.main()));
   native::CodegenOptions codegen;
   codegen.threads = compileThreads(o);
+  if (o.exact)
+    codegen.algorithms = native::Algorithms::exact();
   bool object = o.emit == Emit::Object || o.emit == Emit::Library;
   if (object)
     codegen.symbol = o.symbol.empty() ? symbolFromPath(o.output) : o.symbol;
@@ -218,8 +220,6 @@ Expected<void> emitNative(const Module &module, const CompileOptions &o,
     return writeText(o.output, text);
   }
   codegen.cache = cache;
-  if (o.exact)
-    codegen.algorithms = native::Algorithms::exact();
   const size_t before = cache ? cache->hits() : 0;
   EDGECC_TRY(code, native::generateCode(module.main(), target, codegen));
   summary.cachedKernels = cache ? cache->hits() - before : 0;
@@ -379,7 +379,10 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
 
   bool isDeviceProgram = target.device && isNative;
   Compression narrowing; // of a model that nothing has compressed, to a device's f16
-  NativeExecutor native({.threads = compileThreads(o), .compileThreads = compileThreads(o)});
+  NativeExecutor native({.threads = compileThreads(o),
+                         .compileThreads = compileThreads(o),
+                         .exact = true,
+                         .cache = cache});
   if (recipe.machine == Machine::HalfDevice && isNative && o.passes.empty()) {
     passOptions.executor = &native;
     if (!compressed) {

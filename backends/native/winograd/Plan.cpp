@@ -118,11 +118,12 @@ std::optional<WinogradPlan> planWinograd(const Contraction &c, int64_t outputs,
   };
   constexpr int64_t kMaxBlockTiles = 128, kMinBlockTiles = 10;
   int64_t most = std::max<int64_t>(1, plan.tiles / kMinBlockTiles), last = 0;
-  for (int64_t blocks = 1; blocks <= most; ++blocks) {
-    int64_t tiles = ceilDiv(plan.tiles, blocks);
-    if (tiles == last || tiles > kMaxBlockTiles)
+  // By tiles, not by blocks: an image may be as large as a model says.
+  for (int64_t tiles = std::min(kMaxBlockTiles, plan.tiles); tiles > 0; --tiles) {
+    int64_t blocks = ceilDiv(plan.tiles, tiles);
+    if (blocks == last || blocks > most)
       continue;
-    last = tiles;
+    last = blocks;
     bool many = blocks * c.outer[1] >= kManyBlocks;
     if (many || plan.tiles * c.columns * c.left.channels < 4096)
       consider(blocks, false);
