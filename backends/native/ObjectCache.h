@@ -12,10 +12,11 @@
 namespace edgecc::native {
 
 // Kernels differ by shapes, tiles and target, not by the contents of weights: a model whose weights
-// changed, or another one with the same layers, finds its code here. In memory it holds at most
-// 64 MiB; in a folder, shared with later runs and other processes, at most 1 GiB (what was not used
-// for longest goes first). What another build of the compiler wrote is not found, and neither is
-// what was damaged. May be used by several threads at once.
+// changed, or another one with the same layers, finds its code here. In memory it holds at most 64
+// MiB; in a folder, shared with later runs and other processes, about 1 GiB (looked at every 20
+// minutes at most: what was not used for a week goes, and beyond that what was not used longest).
+// What another build of the compiler wrote is not found, and neither is what was damaged. May be
+// used by several threads at once.
 class ObjectCache {
 public:
   ObjectCache() = default; // in memory alone
