@@ -86,15 +86,23 @@ private:
       outer_[i] = digit(rest, d_.outer[i]);
     llvm::Value *to = b_.CreateBinaryIntrinsic(
         llvm::Intrinsic::smin, b_.CreateAdd(from, e_.i64(s_.blockY)), e_.i64(d_.rowsY));
+    if (s_.channelsInside) {
+      emitLines(from, to, [&](auto emit) { forChannels(emit); });
+      return;
+    }
+    forChannels([&](llvm::Value *channel, TilePart part) {
+      emitLines(from, to, [&](auto emit) { emit(channel, part); });
+    });
+  }
+
+  // Emits `body(channel, part)` for all vectors of channels.
+  template <class Body> void forChannels(Body body) {
     int64_t whole = d_.channels / s_.lanes * s_.lanes, left = d_.channels - whole;
     e_.loop(
         e_.i64(0), e_.i64(whole), s_.lanes,
-        [&](llvm::Value *channel) { emitLines(from, to, channel, {s_.lanes, s_.lanes, 0}); },
-        "channel");
-    if (left > 0) {
-      emitLines(from, to, e_.i64(whole),
-                {lanesFor(left, s_.lanes), static_cast<unsigned>(left), 0});
-    }
+        [&](llvm::Value *channel) { body(channel, {s_.lanes, s_.lanes, 0}); }, "channel");
+    if (left > 0)
+      body(e_.i64(whole), {lanesFor(left, s_.lanes), static_cast<unsigned>(left), 0});
   }
 
   // Taps [low, high) along `window` that lie inside the image for output `index`, which may vary.
@@ -113,19 +121,25 @@ private:
     return {reach(b_.CreateNeg(first)), reach(b_.CreateSub(e_.i64(window.in), first))};
   }
 
-  void emitLines(llvm::Value *from, llvm::Value *to, llvm::Value *channel, TilePart part) {
-    ColumnTile tile{part.active, {part}, {1, s_.tileX}};
+  // Emits lines [from, to), the channels of whose tiles are those for which `channels` calls what
+  // it is given.
+  template <class Channels>
+  void emitLines(llvm::Value *from, llvm::Value *to, const Channels &channels) {
+    auto tiles = [&](llvm::Value *y, llvm::Value *x, const PixelTile &pixels) {
+      channels([&](llvm::Value *channel, TilePart part) {
+        emitTile({part.active, {part}, {1, s_.tileX}}, y, x, pixels, channel);
+      });
+    };
     e_.loop(
         from, to, 1,
         [&](llvm::Value *y) {
           for (const PixelTile &pixels : tilesOf(x_, d_.rowsX, s_.tileX)) {
             if (pixels.repeat == 1)
-              emitTile(tile, y, e_.i64(pixels.first), pixels, channel);
+              tiles(y, e_.i64(pixels.first), pixels);
             else
               e_.loop(
                   e_.i64(pixels.first), e_.i64(pixels.first + pixels.repeat * pixels.count),
-                  pixels.count, [&](llvm::Value *x) { emitTile(tile, y, x, pixels, channel); },
-                  "x");
+                  pixels.count, [&](llvm::Value *x) { tiles(y, x, pixels); }, "x");
           }
         },
         "y");
@@ -231,6 +245,10 @@ private:
 
 } // namespace
 
+// Filters that are read again for every few pixels, which is better than reading pixels in pieces:
+// as measured, up to 128 channels of nine taps.
+constexpr int64_t kSmallFilterBytes = 5 << 10;
+
 DepthwiseSchedule scheduleOf(const Depthwise &d, const NativeTarget &target) {
   DepthwiseSchedule s;
   s.lanes = target.lanes(static_cast<unsigned>(d.product.accumulatorBytes()));
@@ -241,6 +259,8 @@ DepthwiseSchedule scheduleOf(const Depthwise &d, const NativeTarget &target) {
     if (tile + std::min(x.span(tile), tile * x.taps) + 2 <= target.vectorRegisters)
       s.tileX = tile;
   s.tileX = std::min(s.tileX, d.rowsX);
+  int64_t filterBytes = taps(d.left) * d.channels * d.product.accumulatorBytes();
+  s.channelsInside = filterBytes <= kSmallFilterBytes;
 
   constexpr double kUnitMacs = 1e5;
   constexpr int64_t kMaxUnits = 32;

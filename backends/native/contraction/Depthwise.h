@@ -20,6 +20,9 @@ struct DepthwiseSchedule {
   unsigned lanes = 1;    // of a whole vector of channels
   int64_t tileX = 1;     // pixels that are summed at once
   int64_t blockY = 1;    // lines of a work unit
+  // Whether a tile's pixels are finished for all channels before the next pixels, so that lines of
+  // the input are read from end to end. Else channels are outermost, for the sake of the filters.
+  bool channelsInside = false;
   int64_t tileBytes = 0; // scratch
 
   int64_t unitsY(const Depthwise &d) const { return (d.rowsY + blockY - 1) / blockY; }
