@@ -181,6 +181,23 @@ TEST(SplitLargeKernels, IsExactForEveryGeometry) {
   EXPECT_GT(parts, 200);
 }
 
+TEST(DilatedConvToPhases, IsExactForEveryGeometry) {
+  std::mt19937 random(4);
+  int64_t rewritten = 0;
+  for (int i = 0; i < 600; ++i) {
+    auto layer = randomConv(random, 2, 1, true);
+    if (!layer)
+      continue;
+    Tensor x = smallIntegers(random, layer->input);
+    std::vector<Tensor> wanted = run(*layer->module, x);
+    Statistics done = apply(*layer->module, "dilated-conv-to-phases");
+    rewritten += done.count("dilated convolutions over phases");
+    EXPECT_EQ(numbers(run(*layer->module, x)), numbers(wanted))
+        << "case " << i << ": " << layer->description;
+  }
+  EXPECT_GT(rewritten, 30);
+}
+
 // A kernel that is a product of a column and a row has rank 1 and loses nothing.
 TEST(Factorize, KeepsAKernelOfLowRank) {
   Module module;
