@@ -46,6 +46,7 @@ public:
     EDGECC_TRY(floating, score(prepared, CompressionRecipe{}));
     CompressionRecipe recipe = bench_.settings().base;
     recipe.quantize = "int8";
+    recipe.rounding = "nearest"; // what the paper rescues, and what AdaRound would partly do itself
     recipe.perTensorWeights = true;
     recipe.onlyIfFaster = false;
     recipe.equalize = recipe.correctBias = false;
