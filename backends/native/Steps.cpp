@@ -1,5 +1,6 @@
 #include "backends/native/Steps.h"
 
+#include "backends/native/ArenaGaps.h"
 #include "backends/native/Families.h"
 #include "ir/OpDef.h"
 #include "ir/Views.h"
@@ -49,12 +50,13 @@ bool isDense(const Value &value) {
 
 class Planner {
 public:
-  Planner(const NativeTarget &target, const Algorithms &algorithms, Program &program)
-      : program_(program), context_{target, program.weights, planned_, algorithms} {}
+  Planner(const NativeTarget &target, const Algorithms &algorithms, const Function &function,
+          Program &program)
+      : program_(program), gaps_(function),
+        context_{target, program.weights, planned_, algorithms} {}
 
   void planFunction(const Function &function) {
-    measureArena(function.body);
-    program_.entry.arenaBytes = (program_.entry.arenaBytes + 63) / 64 * 64;
+    program_.entry.arenaBytes = gaps_.arenaBytes();
     for (const auto &op : function.body.ops()) {
       std::vector<Step> steps;
       planInto(*op, steps);
@@ -66,38 +68,12 @@ public:
     }
     for (unsigned i = 0; i < function.body.yields().size(); ++i)
       copyOutput(*function.body.yields()[i], i);
-    program_.entry.arenaBytes += (sharedBytes_ + 63) / 64 * 64;
     program_.entry.layers = static_cast<unsigned>(program_.layers.size());
   }
 
   Diagnostics diagnostics;
 
 private:
-  void measure(const Value &value) {
-    if (!value.storage || value.storage->space != Storage::Space::Arena)
-      return;
-    int64_t last = 0;
-    for (size_t i = 0; i < value.dims().size(); ++i) {
-      if (value.dims()[i] == 0)
-        return;
-      last += (value.dims()[i] - 1) * value.storage->strides[i];
-    }
-    int64_t end = value.storage->offset + ((last + 1) * bitWidth(value.type.dtype) + 7) / 8;
-    program_.entry.arenaBytes = std::max(program_.entry.arenaBytes, end);
-  }
-
-  void measureArena(const Block &block) {
-    for (const auto &argument : block.arguments())
-      measure(*argument);
-    for (const auto &op : block.ops()) {
-      for (unsigned i = 0; i < op->numResults(); ++i)
-        measure(*op->result(i));
-      if (op->kind() != OpKind::Fused)
-        for (unsigned i = 0; i < op->numRegions(); ++i)
-          measureArena(op->region(i));
-    }
-  }
-
   void addLayer(const Op &op) {
     Step mark;
     mark.kind = Step::Kind::Layer;
@@ -131,7 +107,7 @@ private:
     for (Kernel &kernel : planned_) {
       worst_ = std::max(worst_, kernel.kind);
       algorithm_ = kernel.algorithm;
-      placeShared(kernel);
+      placeShared(op, kernel);
       ++program_.kernelUses;
       Step step;
       step.kind = Step::Kind::Call;
@@ -141,12 +117,15 @@ private:
     }
   }
 
-  // Scratch that the kernels of an op share lies behind all values, in the same place for all ops.
-  void placeShared(Kernel &kernel) {
-    sharedBytes_ = std::max(sharedBytes_, kernel.sharedBytes);
+  // Gives the scratch that the kernels of an op share its place.
+  void placeShared(const Op &op, Kernel &kernel) {
+    if (kernel.sharedBytes == 0)
+      return;
+    int64_t bytes = (kernel.sharedBytes + 63) / 64 * 64, offset = gaps_.place(op, bytes);
+    program_.entry.arenaBytes = std::max(program_.entry.arenaBytes, offset + bytes);
     for (KernelArg &arg : kernel.args)
       if (arg.shared)
-        arg = {Storage::Space::Arena, 0, program_.entry.arenaBytes + arg.offset};
+        arg = {Storage::Space::Arena, 0, offset + arg.offset};
   }
 
   unsigned distinct(Kernel kernel) {
@@ -304,12 +283,12 @@ private:
   }
 
   Program &program_;
+  ArenaGaps gaps_;
   std::vector<Kernel> planned_; // of the op at hand
   PlanContext context_;
   std::map<std::string, unsigned> byKey_;
   KernelClass worst_ = KernelClass::Vector; // of the layer at hand
   std::string algorithm_;                   // likewise
-  int64_t sharedBytes_ = 0;
 };
 
 } // namespace
@@ -318,7 +297,7 @@ Expected<Program> planProgram(const Function &function, const NativeTarget &targ
                               const std::string &symbol, const Algorithms &algorithms) {
   Program program;
   program.entry.symbol = symbol;
-  Planner planner(target, algorithms, program);
+  Planner planner(target, algorithms, function, program);
   planner.planFunction(function);
   if (!planner.diagnostics.empty())
     return tl::unexpected(std::move(planner.diagnostics));

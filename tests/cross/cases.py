@@ -58,6 +58,17 @@ def conv():
 
 
 @case
+def winograd():
+    """Large enough for Winograd's method on every target; tiles that reach beyond the image."""
+    x, w = seeded(1, 32, 22, 25), seeded(44, 32, 3, 3, seed=2)
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    model.constant("w", w)
+    y = convolve(x.astype(np.float64), w).astype(np.float32)
+    return one_output(model, "Conv", ["x", "w"], np.float32, y.shape, pads=[1, 1, 1, 1]), [x], [y]
+
+
+@case
 def depthwise():
     x, w = seeded(2, 19, 14, 9), seeded(19, 1, 3, 3, seed=2)
     model = Model()

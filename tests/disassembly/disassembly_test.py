@@ -79,10 +79,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for models, wanted, accumulators in tests:
             for name, make in models.items():
+                # Scalar registers do not hold the factors of the transformation, too.
+                if cpu == "rv64gc" and name == "winograd_3x3":
+                    continue
                 model = make().write(f"{folder}/{name}.onnx")
                 output = f"{folder}/{name}.o"
+                exact = [] if name.startswith("winograd") else ["--exact"]
                 run([edgecc, model, "-o", output, "--emit", "obj", "--target", target, "--cpu", cpu,
-                     "-q"], check=True)
+                     "-q", *exact], check=True)
                 function, loop = hottest_loop(objdump, output, wanted)
                 problems = problems_of(loop, wanted, level, accumulators)
                 count = sum(bool(wanted.search(instruction)) for instruction in loop)

@@ -27,7 +27,8 @@ double wide(int64_t bytes) { return bytes > 32 ? 1.0 : 0.5; }
 class Estimator {
 public:
   Estimator(const Contraction &c, const WinogradPlan &plan, const NativeTarget &target)
-      : c_(c), plan_(plan), target_(target), width_(wide(target.vectorBytes)),
+      : c_(c), plan_(plan), target_(target),
+        width_(wide(target.vectorBytes) * transformLanes(target) / target.lanes(4)),
         frequencies_(toDouble(plan.frequencies())) {}
 
   double estimate() const {
@@ -45,7 +46,7 @@ public:
 
 private:
   double vectors(int64_t elements) const {
-    return std::ceil(toDouble(elements) / target_.lanes(4));
+    return std::ceil(toDouble(elements) / transformLanes(target_));
   }
 
   // One tile: loads, stores and arithmetic overlap in part. What leaves the second level costs its
@@ -69,7 +70,7 @@ private:
     double my = toDouble(plan_.y.outputs), nx = toDouble(plan_.x.points());
     double operations =
         nx * toDouble(outputOperations(plan_.y)) + my * toDouble(outputOperations(plan_.x));
-    double groups = my * nx > toDouble(target_.vectorRegisters) - 8 ? 2 : 1;
+    double groups = my * nx > toDouble(transformRegisters(target_)) - 8 ? 2 : 1;
     double loads = groups * toDouble(plan_.frequencies()), results = my * toDouble(plan_.x.outputs);
     double cycles = std::max({loads, 2 * results, 0.8 * operations}) + 0.25 * (loads + operations) +
                     2.2 * results;

@@ -17,7 +17,7 @@ public:
                const WinogradUnit &unit, llvm::Value *transformed, llvm::Value *border)
       : e_(e), b_(e.b), c_(c), plan_(plan), unit_(unit), y_(c.left.windows[0]),
         x_(c.left.windows[1]), transformed_(transformed), border_(border),
-        lanes_(e.target.lanes(4)), channels_(c.left.channels) {}
+        lanes_(transformLanes(e.target)), channels_(c.left.channels) {}
 
   void run(llvm::Value *from, llvm::Value *to) {
     e_.loop(from, to, 1, [&](llvm::Value *tile) { emitTile(tile); }, "tile");

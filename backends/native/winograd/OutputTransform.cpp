@@ -14,7 +14,7 @@ ColumnTile vectorOf(unsigned lanes, int64_t active, int64_t rows) {
 
 // Rows of results that stay in registers while a tile is transformed back.
 int64_t rowsAtOnce(const WinogradPlan &plan, const NativeTarget &target) {
-  return std::max<int64_t>(1, (static_cast<int64_t>(target.vectorRegisters) - 8) / plan.x.points());
+  return std::max<int64_t>(1, (transformRegisters(target) - 8) / plan.x.points());
 }
 
 class OutputEmitter {
@@ -22,7 +22,7 @@ public:
   OutputEmitter(KernelEmitter &e, const Contraction &c, const WinogradPlan &plan,
                 const WinogradUnit &unit, llvm::Value *products, llvm::Value *scratch)
       : e_(e), b_(e.b), c_(c), plan_(plan), unit_(unit), products_(products), scratch_(scratch),
-        lanes_(e.target.lanes(4)) {
+        lanes_(transformLanes(e.target)) {
     tileBytes_ = plan.y.outputs * plan.x.outputs * lanes_ * 4;
   }
 
@@ -165,7 +165,7 @@ private:
 
 int64_t outputScratchBytes(const Contraction &c, const WinogradPlan &plan,
                            const NativeTarget &target) {
-  unsigned lanes = target.lanes(4);
+  unsigned lanes = transformLanes(target);
   ColumnTile tile = vectorOf(lanes, lanes, plan.x.outputs);
   return plan.y.outputs * plan.x.outputs * lanes * 4 +
          epilogueScratchBytes(c.epilogue, c.product, tile);

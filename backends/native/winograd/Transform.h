@@ -7,6 +7,18 @@
 
 namespace edgecc::native {
 
+// Channels or columns that are transformed at once: a vector, or one where vectors are made of so
+// many scalar registers that few fit.
+inline unsigned transformLanes(const NativeTarget &target) {
+  return target.vectorRegisters >= 16 ? target.lanes(4) : 1;
+}
+
+// Vectors of that many lanes that registers hold.
+inline int64_t transformRegisters(const NativeTarget &target) {
+  auto lanes = static_cast<int64_t>(target.lanes(4));
+  return static_cast<int64_t>(target.vectorRegisters) * lanes / transformLanes(target);
+}
+
 // Element k of the vector of vectors that is multiplied.
 using ReadElement = std::function<llvm::Value *(int64_t k)>;
 

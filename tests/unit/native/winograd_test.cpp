@@ -191,5 +191,27 @@ TEST_P(Winograd, IsChosenWhereItIsFaster) {
   EXPECT_EQ(layerOf(8, 8, 2), "Conv 3x3");
 }
 
+// The shape of the cross test, which runs it under emulation.
+TEST(WinogradOnOtherMachines, IsChosen) {
+  for (auto [machine, level] : {std::pair{"aarch64", "neon"},
+                                {"aarch64", "dotprod"},
+                                {"riscv64", "rv64gc"},
+                                {"riscv64", "rv64gcv"}}) {
+    auto target = native::resolveTarget(machine, level);
+    ASSERT_TRUE(target) << edgecc::str(target.error());
+    Harness h(7);
+    ConvCase c;
+    c.x = {1, 32, 22, 25};
+    c.w = {44, 32, 3, 3};
+    c.strides = c.dilations = {1, 1};
+    c.pads = {1, 1, 1, 1};
+    addConv(h, c);
+    auto code = native::generateCode(h.finish(), *target, {});
+    ASSERT_TRUE(code) << edgecc::str(code.error());
+    EXPECT_NE(code->layers[0].op.find("Conv 3x3 Winograd"), std::string::npos)
+        << machine << " " << level;
+  }
+}
+
 } // namespace
 } // namespace edgecc::test
