@@ -1,4 +1,5 @@
 #include "driver/CompileModel.h"
+#include "driver/tune/Tune.h"
 
 #include "backends/native/ObjectCache.h"
 #include "backends/reference/ReferenceExecutor.h"
@@ -202,24 +203,48 @@ Expected<void> checkPlanned(const Function &function) {
   return {};
 }
 
+// Whether code for the target may run on this machine, as far as its kind goes.
+bool runsHere(const native::NativeTarget &target) {
+  auto host = native::resolveTarget("native", "baseline");
+  return host && host->triple == target.triple;
+}
+
+Expected<void> checkTuning(const CompileOptions &o, const native::NativeTarget &target) {
+  if (o.tune.empty())
+    return {};
+  if (o.exact)
+    return error("--exact leaves nothing to choose", "--tune", "leave out one of the two");
+  if (!runsHere(target))
+    return error(fmt::format("code for {} cannot be measured on this machine", target.str()),
+                 "--tune", "compile on such a machine, or leave it out");
+  return {};
+}
+
 Expected<void> emitNative(const Module &module, const CompileOptions &o,
                           const native::NativeTarget &target, native::ObjectCache *cache,
-                          CompileSummary &summary) {
+                          Progress &progress, CompileSummary &summary) {
   if (!o.passes.empty())
     EDGECC_CHECK(checkPlanned(module.main()));
+  EDGECC_CHECK(checkTuning(o, target));
   native::CodegenOptions codegen;
   codegen.threads = compileThreads(o);
-  if (o.exact)
-    codegen.algorithms = native::Algorithms::exact();
   bool object = o.emit == Emit::Object || o.emit == Emit::Library;
   if (object)
     codegen.symbol = o.symbol.empty() ? symbolFromPath(o.output) : o.symbol;
+  codegen.cache = cache;
+  if (o.exact)
+    codegen.algorithms = native::Algorithms::exact();
+  if (!o.tune.empty()) {
+    EDGECC_TRY(tuned, tune(module, target, codegen, o.tune, progress));
+    codegen.algorithms = std::move(tuned.algorithms);
+    summary.tuning =
+        fmt::format("{} convolutions tuned, {} of them measured now", tuned.layers, tuned.measured);
+  }
   if (o.emit == Emit::Assembly || o.emit == Emit::Llvm) {
     EDGECC_TRY(text, o.emit == Emit::Assembly ? native::emitAssembly(module.main(), target, codegen)
                                               : native::emitLlvmIr(module.main(), target, codegen));
     return writeText(o.output, text);
   }
-  codegen.cache = cache;
   const size_t before = cache ? cache->hits() : 0;
   EDGECC_TRY(code, native::generateCode(module.main(), target, codegen));
   summary.cachedKernels = cache ? cache->hits() - before : 0;
@@ -233,12 +258,6 @@ Expected<void> emitNative(const Module &module, const CompileOptions &o,
   return object
              ? writeObjectArtifact(o.output, module, code, codegen.symbol, o.emit == Emit::Library)
              : writeBlobArtifact(o.output, module, code);
-}
-
-// Whether code for the target may run on this machine, as far as its kind goes.
-bool runsHere(const native::NativeTarget &target) {
-  auto host = native::resolveTarget("native", "baseline");
-  return host && host->triple == target.triple;
 }
 
 // A CPU or a device; `model` is what passes may know of it.
@@ -404,8 +423,9 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   } else {
     if (o.passes.empty())
       EDGECC_CHECK(passes.run(*module, buildPipeline(registry, recipe).lowering));
-    EDGECC_CHECK(target.device ? emitDevice(*module, o, *target.device, summary)
-                               : emitNative(*module, o, *target.cpu, cache.get(), summary));
+    EDGECC_CHECK(target.device
+                     ? emitDevice(*module, o, *target.device, summary)
+                     : emitNative(*module, o, *target.cpu, cache.get(), progress, summary));
   }
   if (compressed)
     std::move(compressed->state.notes.begin(), compressed->state.notes.end(),

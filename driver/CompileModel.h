@@ -24,6 +24,7 @@ struct CompileSummary {
   std::vector<HostOp> hostOps;                             // which that program leaves to the host
   std::vector<Verdict> budget;
   size_t layers = 0, kernels = 0, cachedKernels = 0;
+  std::string tuning; // what --tune measured, in a sentence
   int64_t macs = 0;
   int64_t codeAndWeightsBytes = 0; // size of the file
   int64_t weightsBytes = 0;

@@ -20,7 +20,7 @@ struct NativeOptions {
   unsigned compileThreads = 1;
   std::string passes; // as for --passes; empty: the compiler's pipeline
   bool verifyEach = true;
-  bool exact = false; // as for --exact
+  bool exact = false;                         // as for --exact
   std::shared_ptr<native::ObjectCache> cache; // of code for this CPU, or null
 };
 

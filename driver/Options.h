@@ -60,6 +60,7 @@ struct CompileOptions {
   bool quiet = false;
   unsigned threads = 0;        // 0: all cores
   std::filesystem::path cache; // folder of compiled kernels; empty: none
+  std::filesystem::path tune;  // what was measured for this machine; empty: nothing is
   bool exact = false;          // native code: sums in one order, the same bits on every CPU
   CompressOptions compress;
   device::MapOptions device; // where the target is a device

@@ -60,6 +60,10 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit, std::string &b
   app.add_option("--cache", o.cache,
                  "keep compiled kernels in this folder, for later compiles of the same layers")
       ->type_name("DIR");
+  app.add_option("--tune", o.tune,
+                 "measure which algorithm each convolution is fastest with, and keep it in this "
+                 "file; what the file knows is not measured again")
+      ->type_name("FILE");
   app.add_flag("--exact", o.exact,
                "compute every layer directly (no Winograd): the same bits on all CPUs that have "
                "fused multiply-add");
@@ -131,6 +135,8 @@ void printSummary(const CompileOptions &o, const CompileSummary &s) {
                formatBytes(static_cast<double>(s.scratchBytes)));
   if (!s.device.empty())
     fmt::print("{}\n", s.device);
+  if (!s.tuning.empty())
+    fmt::print("{}\n", s.tuning);
   fmt::print("wrote {} ({}) in {:.2f} s\n", o.output.string(),
              formatBytes(static_cast<double>(s.codeAndWeightsBytes)), s.seconds);
 }

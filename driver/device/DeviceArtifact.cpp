@@ -75,8 +75,7 @@ bool computesInIntegers(const emulator::DeviceT &device) {
 }
 
 bool hasNoDilation(const emulator::DeviceT &device) {
-  return device.scheduled &&
-         std::ranges::any_of(device.scheduled->engines, [](const auto &engine) {
+  return device.scheduled && std::ranges::any_of(device.scheduled->engines, [](const auto &engine) {
            return engine->kind == emulator::EngineKind::Convolution && engine->limits &&
                   !engine->limits->dilation;
          });

@@ -182,13 +182,14 @@ void registerCompressPasses(Registry &registry) {
         {"only-if-faster", true,
          "layers stay in floating point where the target's cost model expects no gain"}}});
 
-  registry.add({"narrow-floats",
-                "Stores weights and activations as f16 or bf16; ops compute in f32 and round once.",
-                narrowFloats,
-                {{"to", std::string("f16"), "f16 or bf16"},
-                 {"watch", false,
-                  "for f16: run the model on the calibration samples, or else on random inputs, and "
-                  "tell which values leave f16; on samples, these stay in f32"}}});
+  registry.add(
+      {"narrow-floats",
+       "Stores weights and activations as f16 or bf16; ops compute in f32 and round once.",
+       narrowFloats,
+       {{"to", std::string("f16"), "f16 or bf16"},
+        {"watch", false,
+         "for f16: run the model on the calibration samples, or else on random inputs, and "
+         "tell which values leave f16; on samples, these stay in f32"}}});
 
   // rounding and bias
   registry.add(

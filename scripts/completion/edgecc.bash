@@ -24,7 +24,7 @@ _edgecc_options() { # _edgecc_options COMMAND: its options
                   "$(_edgecc_compression)" ;;
     share) echo "--target --output --batch --shape --help $(_edgecc_compression)" ;;
     *) echo "--output --emit --shape --shapes-from --freeze --image-input --target --cpu" \
-            "--symbol --threads --cache --exact --passes --load-pass --print-after --time-passes --verify-each" \
+            "--symbol --threads --cache --tune --exact --passes --load-pass --print-after --time-passes --verify-each" \
             "--shaves --streams --batch --compute-cap --control-cap --memory-cap --contexts" \
             "--no-host --budget --trace --quiet --version --help $(_edgecc_compression)" ;;
   esac

@@ -122,9 +122,9 @@ private:
   size_t current_ = 0;
   std::vector<int> layerOf_;                                // of each task, or -1
   std::map<std::pair<uint32_t, int64_t>, uint32_t> loaded_; // constants of the current task
-  bool startsStage_ = false; // the next instruction of an engine does
+  bool startsStage_ = false;    // the next instruction of an engine does
   bool hasVectorBegun_ = false; // for the current task
-  bool isLine_ = false;      // the current task has one spatial axis
+  bool isLine_ = false;         // the current task has one spatial axis
 };
 
 } // namespace edgecc::device::scheduled

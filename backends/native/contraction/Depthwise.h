@@ -17,9 +17,9 @@ struct Depthwise {
 };
 
 struct DepthwiseSchedule {
-  unsigned lanes = 1;    // of a whole vector of channels
-  int64_t tileX = 1;     // pixels that are summed at once
-  int64_t blockY = 1;    // lines of a work unit
+  unsigned lanes = 1; // of a whole vector of channels
+  int64_t tileX = 1;  // pixels that are summed at once
+  int64_t blockY = 1; // lines of a work unit
   // Whether a tile's pixels are finished for all channels before the next pixels, so that lines of
   // the input are read from end to end. Else channels are outermost, for the sake of the filters.
   bool channelsInside = false;

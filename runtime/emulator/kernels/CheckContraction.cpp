@@ -92,8 +92,8 @@ Result<void> checkFusedPool(const ContractionT &kernel, std::span<const int64_t>
   }
   for (size_t i = 2; i < y.size(); ++i)
     if (!isExtentOf(y[i], convolved[i], 0, 0, kernel.pool_kernel, kernel.pool_stride, 1))
-      return unfit(fmt::format("a fused pooling of {} positions does not give {}", convolved[i],
-                               y[i]));
+      return unfit(
+          fmt::format("a fused pooling of {} positions does not give {}", convolved[i], y[i]));
   return {};
 }
 
