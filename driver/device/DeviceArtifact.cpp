@@ -95,6 +95,7 @@ Expected<void> emitDevice(const Module &module, const CompileOptions &o,
   for (device::HostPart &part : code.hostParts) {
     NativeOptions native;
     native.cpu = o.cpu.empty() ? "host" : o.cpu;
+    native.exact = o.exact;
     EDGECC_TRY(bytes, compileToBlob(std::move(part.module), native));
     hostParts.push_back(std::move(bytes));
     for (size_t i = 0; i < part.nodes.size(); ++i) {
