@@ -115,6 +115,11 @@ struct Layer {
   std::string location, description;
 };
 
+// A copy into another layout has the location of the convolution that it is for.
+bool isConvolution(const native::LayerInfo &layer) {
+  return layer.op == "Conv" || layer.op.starts_with("Conv ");
+}
+
 class Tuner {
 public:
   Tuner(const Module &module, const native::NativeTarget &target,
@@ -147,7 +152,8 @@ private:
     EDGECC_TRY(estimate, native::generateCode(module_.main(), target_, options_));
     std::map<std::string, std::string> estimated;
     for (const native::LayerInfo &layer : estimate.layers)
-      estimated[layer.name] = layer.op;
+      if (isConvolution(layer))
+        estimated[layer.name] = layer.op;
     std::vector<Version> versions;
     for (ConvAlgorithm algorithm : kCandidates) {
       EDGECC_TRY(version, makeVersion(module_, target_, options_, algorithm));
@@ -158,7 +164,8 @@ private:
     EDGECC_CHECK(measure(versions, inputs, progress));
     std::map<std::string, size_t> indices; // of layers, by location
     for (size_t i = 0; i < versions[0].layers.size(); ++i)
-      indices.emplace(versions[0].layers[i].name, i);
+      if (isConvolution(versions[0].layers[i]))
+        indices.emplace(versions[0].layers[i].name, i);
     std::map<std::string, std::vector<size_t>> unknown; // the same, by description
     for (const Layer &layer : layers_)
       if (auto found = indices.find(layer.location);
