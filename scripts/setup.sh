@@ -9,7 +9,7 @@ packages="
   libclang-rt-19-dev libc6-dev libstdc++-12-dev
   protobuf-compiler libprotobuf-dev libeigen3-dev libfmt-dev libexpected-dev
   libflatbuffers-dev flatbuffers-compiler flatbuffers-compiler-dev libxxhash-dev libcli11-dev libstb-dev nlohmann-json3-dev
-  libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev pkg-config binutils
+  libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev pkg-config binutils time
   qemu-user libc6-dev-arm64-cross libstdc++-12-dev-arm64-cross
   libc6-dev-riscv64-cross libstdc++-12-dev-riscv64-cross
 "
