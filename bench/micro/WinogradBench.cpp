@@ -101,6 +101,14 @@ public:
     return native::layerCost(*conv_, DType::F32, DType::F32, target, algorithm).nanoseconds() / 1e3;
   }
 
+  // As reports name it.
+  std::string algorithm(ConvAlgorithm algorithm, const native::NativeTarget &target) const {
+    native::CodegenOptions options;
+    options.algorithms.conv = algorithm;
+    auto code = native::generateCode(function_, target, options);
+    return code ? code->layers[0].op : edgecc::str(code.error());
+  }
+
   // Best microseconds of a run.
   double measureUs(ConvAlgorithm algorithm, const native::NativeTarget &target, double seconds) {
     native::CodegenOptions options;
@@ -174,7 +182,8 @@ constexpr std::pair<const char *, ConvAlgorithm> kAlgorithms[] = {
     {"direct", ConvAlgorithm::Direct},
     {"F(2)", ConvAlgorithm::Winograd2},
     {"F(4)", ConvAlgorithm::Winograd4},
-    {"F(6)", ConvAlgorithm::Winograd6}};
+    {"F(6)", ConvAlgorithm::Winograd6},
+    {"chosen", ConvAlgorithm::Auto}};
 
 int run(int argc, char **argv) {
   auto target = native::resolveTarget("native", argc > 1 ? argv[1] : "host");
@@ -204,11 +213,10 @@ int run(int argc, char **argv) {
         continue;
       double us = layer.measureUs(algorithm, *target, size.empty() ? 0.15 : 2.0);
       auto [mean, most] = layer.meanAndMaxError();
-      bool isChosen =
-          layer.predictedUs(ConvAlgorithm::Auto, *target) == layer.predictedUs(algorithm, *target);
-      fmt::print("{:<22} {:<7} {:>9.1f} {:>9.1f} {:>5.0f} % {:>8.1e} {:>8.1e}{}\n", shape.name,
+      std::string what = layer.algorithm(algorithm, *target);
+      fmt::print("{:<22} {:<7} {:>9.1f} {:>9.1f} {:>5.0f} % {:>8.1e} {:>8.1e}  {}\n", shape.name,
                  name, us, layer.predictedUs(algorithm, *target),
-                 100 * layer.macs() / (us * 1e-6) / peak, mean, most, isChosen ? " *" : "");
+                 100 * layer.macs() / (us * 1e-6) / peak, mean, most, what);
       std::fflush(stdout);
     }
   }

@@ -11,11 +11,11 @@ namespace {
 // --- constants, in cycles; see LayerCost ---
 constexpr double kKernelStart = 250, kUnitStart = 60, kTileStart = 18;
 constexpr double kFirstLevelRate = 24; // bytes a cycle from the second into the first level
-constexpr double kThirdLevelRate = 14, kMemoryRate = 7;
+constexpr double kThirdLevelRate = 14, kMemoryRate = 9;
 // Of buffers that a unit writes and reads again: what stays in a second-level cache beside the
 // weights and images that stream through it, and what no part of stays.
 constexpr double kStaysBytes = 450e3, kLeavesBytes = 1050e3;
-constexpr double kSecondLevelBytes = 896e3, kThirdLevelBytes = 20e6, kLargeImageBytes = 4e6;
+constexpr double kSecondLevelBytes = 896e3, kThirdLevelBytes = 12e6, kLargeImageBytes = 4e6;
 // Weights of a layer that may still be in the third level since the last inference.
 constexpr double kKeptBytes = 8e6;
 // Weights that are as fast but larger still take longer to load: a small part of it.
@@ -41,6 +41,8 @@ public:
     double lastTiles = toDouble(plan_.tiles) - (blocks / groups - 1) * toDouble(plan_.blockTiles);
     total += (blocks - groups) * products(plan_.blockTiles);
     total += groups * products(static_cast<int64_t>(lastTiles));
+    if (plan_.split)
+      total += blocks * panels * rereading();
     return total + images() + weightBytes() * groups / kLoadRate;
   }
 
@@ -78,6 +80,13 @@ private:
     return each + (plan_.split ? 0 : spill(4 * frequencies_ * toDouble(c_.columns)));
   }
 
+  // A panel reads the transformed input of its block from where the first kernel has left it.
+  double rereading() const {
+    double bytes = 4 * toDouble(plan_.inputFloats());
+    double share = (bytes - kStaysBytes) / (kLeavesBytes - kStaysBytes);
+    return 0.5 * std::clamp(share, 0.0, 1.0) * bytes / kThirdLevelRate;
+  }
+
   // Writing `bytes` and reading them again, as far as they leave the second level.
   double spill(double bytes) const {
     double resident = 4 * toDouble(plan_.inputFloats() + plan_.productFloats());
@@ -109,7 +118,7 @@ private:
       return cycles;
     bool again = bytes < (plan_.blocks() > 1 ? kThirdLevelBytes : kKeptBytes);
     double transfer = bytes / (again ? kThirdLevelRate : kMemoryRate);
-    return std::max(cycles + (again ? 0.05 : 0.25) * transfer, transfer);
+    return std::max(cycles + (again ? 0.05 : 0.15) * transfer, transfer);
   }
 
   double columnTile(const ColumnTile &tile, int64_t rows) const {

@@ -86,17 +86,15 @@ bool canUseWinograd(const Contraction &c) {
          c.outer[0] > 0 && left.channels > 0 && c.columns > 0;
 }
 
-std::optional<WinogradPlan> planWinograd(const Contraction &c, int64_t outputs,
+std::optional<WinogradPlan> planWinograd(const Contraction &c, WinogradTile tile,
                                          const NativeTarget &target) {
-  auto form = [&](const Window &window) {
-    return window.taps == 1 ? cookToom(1, 1) : cookToom(outputs, window.taps);
-  };
-  for (const Window &window : c.left.windows)
-    if (window.taps > 1 && outputs + window.taps - 1 > 8)
-      return {};
+  int64_t tapsY = c.left.windows[0].taps, tapsX = c.left.windows[1].taps;
+  if ((tapsY == 1 && tile.y > 1) || (tapsX == 1 && tile.x > 1) || tile.y + tapsY - 1 > 8 ||
+      tile.x + tapsX - 1 > 8)
+    return {};
   WinogradPlan plan;
-  plan.y = form(c.left.windows[0]);
-  plan.x = form(c.left.windows[1]);
+  plan.y = cookToom(tile.y, tapsY);
+  plan.x = cookToom(tile.x, tapsX);
   plan.tilesY = ceilDiv(c.rowsY, plan.y.outputs);
   plan.tilesX = ceilDiv(c.rowsX, plan.x.outputs);
   plan.tiles = plan.tilesY * plan.tilesX * c.outer[0];
@@ -133,17 +131,34 @@ std::optional<WinogradPlan> planWinograd(const Contraction &c, int64_t outputs,
   return best;
 }
 
+// What to choose from, smaller tiles first.
+static std::vector<WinogradTile> tilesOf(const Contraction &c, ConvAlgorithm algorithm) {
+  bool hasY = c.left.windows[0].taps > 1, hasX = c.left.windows[1].taps > 1;
+  auto square = [&](int64_t outputs) {
+    return WinogradTile{hasY ? outputs : 1, hasX ? outputs : 1};
+  };
+  switch (algorithm) {
+  case ConvAlgorithm::Winograd2:
+    return {square(2)};
+  case ConvAlgorithm::Winograd4:
+    return {square(4)};
+  case ConvAlgorithm::Winograd6:
+    return {square(6)};
+  default:
+    break;
+  }
+  if (!hasY || !hasX)
+    return {square(2), square(4), square(6)};
+  return {{2, 2}, {2, 4}, {4, 2}, {4, 4}, {4, 6}, {6, 4}, {6, 6}};
+}
+
 std::optional<WinogradPlan> chooseWinograd(const Contraction &c, ConvAlgorithm algorithm,
                                            double directCycles, const NativeTarget &target) {
   if (algorithm == ConvAlgorithm::Direct || !canUseWinograd(c))
     return {};
   std::optional<WinogradPlan> best;
-  for (auto [outputs, only] : {std::pair<int64_t, ConvAlgorithm>{2, ConvAlgorithm::Winograd2},
-                               {4, ConvAlgorithm::Winograd4},
-                               {6, ConvAlgorithm::Winograd6}}) {
-    if (algorithm != ConvAlgorithm::Auto && algorithm != only)
-      continue;
-    auto plan = planWinograd(c, outputs, target);
+  for (WinogradTile tile : tilesOf(c, algorithm)) {
+    auto plan = planWinograd(c, tile, target);
     // Larger tiles round more.
     if (plan && (!best || plan->cycles < 0.97 * best->cycles))
       best = std::move(plan);

@@ -42,9 +42,14 @@ struct WinogradPlan {
 // Whether the method applies: stride 1, no dilation, f32, constant weights, neighbouring channels.
 bool canUseWinograd(const Contraction &contraction);
 
-// The plan with the least estimated time for tiles of `outputs` results along each axis that the
-// filter spans; none if the method does not apply to that size.
-std::optional<WinogradPlan> planWinograd(const Contraction &contraction, int64_t outputs,
+// Results of a tile along each axis.
+struct WinogradTile {
+  int64_t y = 1, x = 1;
+};
+
+// The plan with the least estimated time for that tile (of one result along axes that the filter
+// does not span); none if the method does not apply to it.
+std::optional<WinogradPlan> planWinograd(const Contraction &contraction, WinogradTile tile,
                                          const NativeTarget &target);
 
 // The plan that `algorithm` asks for; Auto: the fastest one if it is estimated to take less than
