@@ -88,7 +88,8 @@ double NativeTargetModel::costAs(const Op &op, DType activations, DType weights)
   case OpKind::Gemm:
   case OpKind::MatMul:
     return native::layerCost(op, activations, weights, target_,
-                             exact_ ? native::ConvAlgorithm::Direct : native::ConvAlgorithm::Auto)
+                             exact_ ? native::ConvAlgorithm::Direct : native::ConvAlgorithm::Auto,
+                             !exact_)
         .nanoseconds();
   default:
     return cost(op);

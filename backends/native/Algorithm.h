@@ -1,4 +1,4 @@
-// Which algorithm convolutions use, where there is a choice.
+// Which algorithm convolutions and matrix products use, where there is a choice.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,14 @@ struct Algorithms {
   ConvAlgorithm conv = ConvAlgorithm::Auto;
   std::map<std::string, ConvAlgorithm> byLayer = {}; // by the op's location; before `conv`
 
+  // Contractions with bf16 weights may round f32 activations to bf16, where the machine multiplies
+  // pairs of bf16 (docs/numerics.md); else they convert the weights to f32.
+  bool bf16Products = true;
+
   // Sums in one order, whatever the machine: no layer has a choice.
-  static Algorithms exact() { return {ConvAlgorithm::Direct}; }
+  static Algorithms exact() {
+    return {.conv = ConvAlgorithm::Direct, .byLayer = {}, .bf16Products = false};
+  }
 
   ConvAlgorithm of(const std::string &location) const {
     auto it = byLayer.find(location);

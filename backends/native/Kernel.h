@@ -41,7 +41,7 @@ struct Kernel {
   int64_t scratchBytes = 0; // per thread, 64-byte aligned
   // Of the scratch that the kernels of the op share, 64-byte aligned; see KernelArg.
   int64_t sharedBytes = 0;
-  std::string algorithm = {}; // for reports, where there is a choice: "Winograd 4x4"
+  std::string algorithm = {}; // for reports, where there is a choice: "Winograd 4x4", "bf16 pairs"
   KernelClass kind = KernelClass::Vector;
   std::function<void(KernelEmitter &)> emit;
 };

@@ -75,10 +75,14 @@ int run(int argc, char **argv) {
                       : str(target.error()));
     return 2;
   }
-  Machine machine{peakFlops(*target), 0, readBandwidth()};
+  Machine machine{
+      .floatOps = peakFlops(*target), .byteOps = 0, .bf16Ops = 0, .bandwidth = readBandwidth()};
   machine.byteOps = std::max(peakDot8(*target), machine.floatOps);
-  fmt::print("{}: peak {:.1f} GFLOP/s, {:.1f} GOP/s of 8 bits, memory {:.1f} GB/s\n", target->str(),
-             machine.floatOps * 1e-9, machine.byteOps * 1e-9, machine.bandwidth * 1e-9);
+  machine.bf16Ops = std::max(peakPairBF16(*target), machine.floatOps);
+  fmt::print(
+      "{}: peak {:.1f} GFLOP/s, {:.1f} of bf16, {:.1f} GOP/s of 8 bits, memory {:.1f} GB/s\n",
+      target->str(), machine.floatOps * 1e-9, machine.bf16Ops * 1e-9, machine.byteOps * 1e-9,
+      machine.bandwidth * 1e-9);
   Mean floats, bytes;
   bool failed = false;
   for (const std::string &path : options.models) {

@@ -51,6 +51,7 @@ Expected<std::map<std::string, LayerCost>> layerCosts(const Module &module,
     out[node] = {.what = shapeOf(op),
                  .predictedNs = target.cost(op),
                  .isBytes = source && source->kind() == OpKind::DequantizeLinear,
+                 .isBF16 = op.operand(1)->type.dtype == DType::BF16,
                  .isDepthwise = isDepthwise(op),
                  .isVectorMatrix = costOf(op).macs == op.operand(1)->type.elements()};
   });

@@ -13,6 +13,7 @@ struct LayerCost {
   std::string what; // op, dims of its operands
   double predictedNs;
   bool isBytes;        // multiplies 8-bit integers
+  bool isBF16;         // has bf16 weights
   bool isDepthwise;    // a convolution of one input channel for each group
   bool isVectorMatrix; // each weight is used once: its time is that of reading the weights
 };

@@ -30,7 +30,10 @@ Expected<void> runFor(driver::LoadedBlob &blob, double seconds) {
 double limitOf(const LayerCost &cost, const edgecc_layer_info &info, const Machine &machine) {
   if (cost.isVectorMatrix)
     return 1e9 * static_cast<double>(info.bytes) / machine.bandwidth;
-  return 2e9 * static_cast<double>(info.macs) / (cost.isBytes ? machine.byteOps : machine.floatOps);
+  double rate = cost.isBytes                       ? machine.byteOps
+                : cost.isBF16 && !cost.isDepthwise ? machine.bf16Ops
+                                                   : machine.floatOps;
+  return 2e9 * static_cast<double>(info.macs) / rate;
 }
 
 Kind kindOf(const LayerCost &cost) {

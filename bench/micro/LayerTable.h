@@ -12,6 +12,7 @@ namespace edgecc::bench {
 struct Machine {
   double floatOps; // per second; a multiply-add is two
   double byteOps;
+  double bf16Ops;
   double bandwidth; // bytes per second read from memory
 };
 

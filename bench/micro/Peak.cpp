@@ -51,6 +51,10 @@ EDGECC_PEAK_LOOP(loopAvx2, "avx2,fma", __m256, _mm256_set1_ps(0.5f), _mm256_fmad
 EDGECC_PEAK_LOOP(loopSse, "sse2", __m128, _mm_set1_ps(0.5f), _mm_add_ps(_mm_mul_ps(a, a), sums[c]))
 EDGECC_PEAK_LOOP(loopDot8, "avx512f,avx512vnni", __m512i, _mm512_set1_epi32(1),
                  _mm512_dpbusd_epi32(sums[c], a, a))
+// Zeros: sums are not to grow for as long as it takes.
+EDGECC_PEAK_LOOP(loopPairBF16, "avx512f,avx512bf16", __m512, _mm512_setzero_ps(),
+                 _mm512_dpbf16_ps(sums[c], reinterpret_cast<__m512bh>(a),
+                                  reinterpret_cast<__m512bh>(a)))
 #else
 typedef float Float4 __attribute__((vector_size(16)));
 static void loopPortable(int64_t trips) {
@@ -81,6 +85,15 @@ double peakDot8(const native::NativeTarget &target) {
 #if defined(__x86_64__)
   if (target.dot8 && target.vectorBytes == 64)
     return rate(8.0 * kChains * 16, loopDot8);
+#endif
+  (void)target;
+  return 0;
+}
+
+double peakPairBF16(const native::NativeTarget &target) {
+#if defined(__x86_64__)
+  if (target.has("avx512bf16") && target.vectorBytes == 64)
+    return rate(4.0 * kChains * 16, loopPairBF16);
 #endif
   (void)target;
   return 0;

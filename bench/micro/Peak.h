@@ -13,6 +13,10 @@ double peakFlops(const native::NativeTarget &target);
 // if it has none.
 double peakDot8(const native::NativeTarget &target);
 
+// Floating-point operations (two for each multiply-add) per second with products of pairs of bf16;
+// 0 if the target has none.
+double peakPairBF16(const native::NativeTarget &target);
+
 // Bytes per second that the calling thread reads from memory, far more than caches hold.
 double readBandwidth();
 

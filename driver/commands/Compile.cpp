@@ -65,8 +65,8 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit, std::string &b
                  "file; what the file knows is not measured again")
       ->type_name("FILE");
   app.add_flag("--exact", o.exact,
-               "compute every layer directly (no Winograd): the same bits on all CPUs that have "
-               "fused multiply-add");
+               "compute every layer directly (no Winograd, no products of bf16): the same bits on "
+               "all CPUs that have fused multiply-add");
   app.add_option("--passes", o.passes, "run these passes instead of the pipeline: a,b{option=1}")
       ->type_name("LIST");
   addRepeatable(app, "--load-pass", o.plugins, "FILE",

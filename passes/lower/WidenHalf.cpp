@@ -5,7 +5,7 @@
 // conversions and the roundings. The result is closer to the exact one, and differs from the
 // op-by-op meaning by at most the roundings that were left out. A Cast to half precision that the
 // model itself asks for still rounds. Constant weights of contractions stay as narrow as they are:
-// kernels convert them in registers.
+// kernels convert them in registers, or multiply bf16 by activations that they round.
 #include "ir/OpDef.h"
 #include "passes/Passes.h"
 #include "passes/Rewrite.h"

@@ -1,6 +1,9 @@
 #include "backends/native/contraction/Convert.h"
 #include "backends/native/elementwise/Numeric.h"
 
+#include <llvm/IR/IntrinsicsX86.h>
+#include <numeric>
+
 namespace edgecc::native {
 
 llvm::Value *convertElements(KernelEmitter &e, llvm::Value *value, DType from, DType to,
@@ -13,6 +16,24 @@ llvm::Value *convertElements(KernelEmitter &e, llvm::Value *value, DType from, D
   if (bitWidth(to) <= bitWidth(from))
     return e.b.CreateTrunc(value, type);
   return isSigned(from) ? e.b.CreateSExt(value, type) : e.b.CreateZExt(value, type);
+}
+
+llvm::Value *roundToBF16(KernelEmitter &e, llvm::Value *value, unsigned lanes) {
+  constexpr unsigned kLanes = 16;
+  assert(lanes <= kLanes);
+  llvm::Type *whole = e.vectorType(DType::F32, kLanes);
+  llvm::SmallVector<int> first(lanes), all(kLanes, -1);
+  std::iota(first.begin(), first.end(), 0);
+  std::copy(first.begin(), first.end(), all.begin());
+  if (lanes == 1)
+    value = e.b.CreateInsertElement(llvm::PoisonValue::get(whole), value, e.i64(0));
+  else if (lanes < kLanes)
+    value = e.b.CreateShuffleVector(value, all);
+  value = e.b.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_cvtneps2bf16_512, {}, {value});
+  value = e.b.CreateBitCast(value, e.vectorType(DType::U16, kLanes));
+  if (lanes == 1)
+    return e.b.CreateExtractElement(value, e.i64(0));
+  return lanes < kLanes ? e.b.CreateShuffleVector(value, first) : value;
 }
 
 // The element type whose bits move.

@@ -10,6 +10,10 @@ namespace edgecc::native {
 llvm::Value *convertElements(KernelEmitter &e, llvm::Value *value, DType from, DType to,
                              unsigned lanes);
 
+// f32 lanes rounded to the nearest bf16, as 16-bit integers, by the instruction that products of
+// pairs go with: denormals become zeros (docs/numerics.md). Needs Product::hasPairBF16.
+llvm::Value *roundToBF16(KernelEmitter &e, llvm::Value *value, unsigned lanes);
+
 // Loads and stores like KernelEmitter's. The bits of f16 and bf16 move as integers: vectors of
 // these types cannot be taken apart on targets without arithmetic for them.
 llvm::Value *loadElements(KernelEmitter &e, DType dtype, llvm::Value *pointer, unsigned lanes,

@@ -34,6 +34,7 @@ double wide(int64_t bytes) { return bytes > 32 ? 1.0 : 0.5; }
 double operationsPerStep(const Product &product, const NativeTarget &target) {
   switch (product.kind) {
   case Product::Kind::Dot8:
+  case Product::Kind::PairBF16:
     return 1;
   case Product::Kind::Pair16:
     return target.has("avx512vnni") && target.vectorBytes == 64 ? 1 : 1.2;
@@ -50,9 +51,10 @@ double operationsPerStep(const Product &product, const NativeTarget &target) {
 class Estimator {
 public:
   Estimator(const Op &op, DType activations, DType weights, const NativeTarget &target,
-            ConvAlgorithm algorithm)
+            ConvAlgorithm algorithm, bool bf16Products)
       : op_(op), target_(target), activations_(activations), weights_(weights),
-        algorithm_(algorithm), bytes_(isByte(activations) && isByte(weights)) {
+        algorithm_(algorithm), bytes_(isByte(activations) && isByte(weights)),
+        pairs_(bf16Products && Product::hasPairBF16(target) && isConstant(op.operand(1))) {
     chooseProduct();
   }
 
@@ -64,6 +66,8 @@ public:
     else
       setProduct();
     c_.product = product_;
+    if (pairs_ && !isDepthwise_ && !prefersPlanar(c_, target_))
+      c_.product = product_ = Product::pairBF16();
     if (op_.result()->type.elements() == 0)
       return {};
     std::optional<Contraction> original;
@@ -93,6 +97,10 @@ private:
       product_ = dot ? Product::dot8(target_) : Product::wide16(target_);
       shifted_ = activations_ != product_.a;
     } else if (isFloat(activations_)) {
+      pairs_ = pairs_ && weights_ == DType::BF16 &&
+               (activations_ == DType::F32 || activations_ == DType::BF16);
+      if (pairs_)
+        leftType_ = DType::F32; // activations are f32 between the layers
       product_ = Product::plain(activations_ == DType::F64 ? DType::F64 : DType::F32);
     } else {
       product_ = Product::plain(bitWidth(activations_) == 64 ? DType::I64 : DType::I32);
@@ -376,7 +384,9 @@ private:
   const NativeTarget &target_;
   DType activations_, weights_, leftType_ = DType::F32;
   ConvAlgorithm algorithm_;
-  bool bytes_, shifted_ = false, isDepthwise_ = false, planes_ = false;
+  bool bytes_;
+  bool pairs_; // whether a product of bf16 pairs may be used
+  bool shifted_ = false, isDepthwise_ = false, planes_ = false;
   int64_t phases_ = 1;
   Product product_;
   Contraction c_;
@@ -387,8 +397,8 @@ private:
 } // namespace
 
 LayerCost layerCost(const Op &op, DType activations, DType weights, const NativeTarget &target,
-                    ConvAlgorithm algorithm) {
-  return Estimator(op, activations, weights, target, algorithm).estimate();
+                    ConvAlgorithm algorithm, bool bf16Products) {
+  return Estimator(op, activations, weights, target, algorithm, bf16Products).estimate();
 }
 
 int64_t columnMultiple(DType activations, const NativeTarget &target) {

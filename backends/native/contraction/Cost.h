@@ -24,11 +24,12 @@ struct LayerCost {
   static constexpr double kCyclesPerNs = 3.66;
 };
 
-// The cost of the contraction `op` on f32, f16 or bf16 (computed in f32), 8-bit or 16-bit
+// The cost of the contraction `op` on f32, f16 or bf16 (summed in f32), 8-bit or 16-bit
 // activations and weights of the given types; 8-bit results for 8-bit activations.
-// Convolutions take `algorithm`.
+// Convolutions take `algorithm`; bf16 weights are multiplied as bf16 where the target can and
+// `bf16Products` says so.
 LayerCost layerCost(const Op &op, DType activations, DType weights, const NativeTarget &target,
-                    ConvAlgorithm algorithm = ConvAlgorithm::Auto);
+                    ConvAlgorithm algorithm = ConvAlgorithm::Auto, bool bf16Products = true);
 
 // Output channels in multiples of this fill the vectors of a layer's sums.
 int64_t columnMultiple(DType activations, const NativeTarget &target);

@@ -255,6 +255,8 @@ Kernel directKernel(Contraction c, Schedule s, std::vector<KernelArg> args) {
   kernel.key = keyOf(c, s);
   kernel.name = c.name;
   kernel.args = std::move(args);
+  if (c.product.kind == Product::Kind::PairBF16)
+    kernel.algorithm = "bf16 pairs";
   int64_t units = s.unitsX(c) * s.unitsY(c) * s.unitsColumns();
   for (int64_t extent : c.outer)
     units *= extent;

@@ -14,11 +14,17 @@ static bool allBetween(const Tensor &tensor, int64_t low, int64_t high) {
   return true;
 }
 
-Product floatProduct(DType left, const Tensor *right, bool even, int64_t block) {
+bool usesBF16Products(const PlanContext &context) {
+  return context.algorithms.bf16Products && Product::hasPairBF16(context.target);
+}
+
+Product floatProduct(DType left, const Tensor *right, bool even, int64_t block, bool pairs) {
   Product product = Product::plain(left == DType::F64 ? DType::F64 : DType::F32);
   if (!right || product.accumulator != DType::F32)
     return product;
   DType type = right->dtype();
+  if (pairs && type == DType::BF16 && left != DType::F16 && block == 0)
+    return Product::pairBF16();
   product.block = block;
   if (isSubByte(type) && even && block % 2 == 0 && allBetween(*right, -8, 7))
     return product.ofNibbles();

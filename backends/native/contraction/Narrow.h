@@ -25,10 +25,14 @@ struct NarrowPlan {
   int64_t leftCorrection = 0;
 };
 
+// Whether bf16 weights are multiplied as pairs by activations rounded to bf16.
+bool usesBF16Products(const PlanContext &context);
+
 // A product in f32 with a right operand of `right`, which is converted when it is packed or, if it
 // is constant and narrower, in registers. `even`: the reduction has runs of even length.
 // `block`: elements of the reduction that share a factor; 0: no factors.
-Product floatProduct(DType left, const Tensor *right, bool even, int64_t block = 0);
+// `pairs`: see usesBF16Products.
+Product floatProduct(DType left, const Tensor *right, bool even, int64_t block, bool pairs);
 
 Expected<NarrowPlan> planNarrow(const NarrowOperands &operands, const NativeTarget &target,
                                 const std::string &location);

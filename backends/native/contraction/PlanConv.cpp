@@ -72,13 +72,14 @@ private:
   }
 
   static Product wideColumns(const Product &product) {
-    return product.kind == Product::Kind::Plain ? Product::plain(product.accumulator) : product;
+    return isFloat(product.accumulator) ? Product::plain(product.accumulator) : product;
   }
 
   Expected<void> chooseProduct() {
     DType type = x_.type.dtype;
     if (isFloat(type)) {
-      c_.product = floatProduct(type, constant_, shape_.channels % 2 == 0, blockSize());
+      c_.product = floatProduct(type, constant_, shape_.channels % 2 == 0, blockSize(),
+                                usesBF16Products(*context));
       return {};
     }
     EDGECC_TRY(plan, planNarrow({type, w_.type.dtype, operand(3), operand(4), constant_ != nullptr},

@@ -65,7 +65,8 @@ private:
     DType type = a_.value->type.dtype, other = b_.value->type.dtype;
     bool narrow = isInteger(type) && bitWidth(type) < 32;
     if (isFloat(type)) {
-      c_.product = floatProduct(type, constant_, a_.columns % 2 == 0, blockSize());
+      c_.product = floatProduct(type, constant_, a_.columns % 2 == 0, blockSize(),
+                                usesBF16Products(*context));
     } else if (isGemm_ || !narrow) {
       c_.product = Product::plain(narrow ? DType::I32 : type);
     } else {

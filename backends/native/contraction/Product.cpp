@@ -20,6 +20,10 @@ Product Product::wide16(const NativeTarget &target) {
   return {Kind::Wide16, DType::I16, DType::I16, DType::I32, 1};
 }
 
+bool Product::hasPairBF16(const NativeTarget &target) {
+  return target.has("avx512bf16") && target.vectorBytes == 64;
+}
+
 Product Product::ofNibbles() const {
   Product out = *this;
   out.b = DType::I8;
@@ -33,7 +37,7 @@ bool Product::convertsColumns(DType type) {
 }
 
 std::string Product::str() const {
-  static const char *const names[] = {"plain", "dot8", "pair16", "wide16"};
+  static const char *const names[] = {"plain", "dot8", "pair16", "wide16", "pairbf16"};
   return std::string(names[static_cast<int>(kind)]) + ":" + std::string(edgecc::name(a)) + "*" +
          std::string(edgecc::name(b)) + (nibbles ? "/2>" : ">") +
          std::string(edgecc::name(accumulator)) + (block ? "*" + std::to_string(block) : "");
@@ -120,6 +124,17 @@ static llvm::Value *pair16(KernelEmitter &e, llvm::Value *a, llvm::Value *b, llv
       sum, e.b.CreateIntrinsic(id, {}, {e.b.CreateBitCast(a, words), e.b.CreateBitCast(b, words)}));
 }
 
+// Adds the product of the odd elements, then that of the even ones: see docs/numerics.md.
+static llvm::Value *pairBF16(KernelEmitter &e, llvm::Value *a, llvm::Value *b, llvm::Value *sum,
+                             unsigned lanes) {
+  llvm::Type *halves = e.vectorType(DType::BF16, 2 * lanes);
+  Intrinsic::ID id =
+      pick(lanes, Intrinsic::x86_avx512bf16_dpbf16ps_128, Intrinsic::x86_avx512bf16_dpbf16ps_256,
+           Intrinsic::x86_avx512bf16_dpbf16ps_512);
+  return e.b.CreateIntrinsic(id, {},
+                             {sum, e.b.CreateBitCast(a, halves), e.b.CreateBitCast(b, halves)});
+}
+
 llvm::Value *multiplyAccumulate(KernelEmitter &e, const Product &product, llvm::Value *a,
                                 llvm::Value *b, llvm::Value *accumulator, unsigned lanes) {
   switch (product.kind) {
@@ -127,6 +142,8 @@ llvm::Value *multiplyAccumulate(KernelEmitter &e, const Product &product, llvm::
     return dot8(e, a, b, accumulator, lanes);
   case Product::Kind::Pair16:
     return pair16(e, a, b, accumulator, lanes);
+  case Product::Kind::PairBF16:
+    return pairBF16(e, a, b, accumulator, lanes);
   case Product::Kind::Plain:
   case Product::Kind::Wide16:
     break;

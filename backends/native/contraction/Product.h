@@ -6,13 +6,15 @@
 namespace edgecc::native {
 
 // One multiply-accumulate takes `group` consecutive reduction elements of each operand, so that
-// lane c gains sum_g a[k + g] * b[k + g][c]. Integer sums are exact; float sums are in order of k.
+// lane c gains sum_g a[k + g] * b[k + g][c]. Integer sums are exact; float sums are in order of k,
+// but for pairs, of which the second element is added first.
 struct Product {
   enum class Kind : uint8_t {
-    Plain,  // one element in the accumulator's type
-    Dot8,   // four 8-bit elements into i32: vpdpbusd (u8 x i8), sdot (i8 x i8)
-    Pair16, // two 16-bit elements into i32: pmaddwd, vpdpwssd
-    Wide16, // one 16-bit element, extended to i32
+    Plain,    // one element in the accumulator's type
+    Dot8,     // four 8-bit elements into i32: vpdpbusd (u8 x i8), sdot (i8 x i8)
+    Pair16,   // two 16-bit elements into i32: pmaddwd, vpdpwssd
+    Wide16,   // one 16-bit element, extended to i32
+    PairBF16, // two bf16 elements into f32: vdpbf16ps
   };
   Kind kind = Kind::Plain;
   DType a = DType::F32; // element type of the left operand as the micro-kernel reads it
@@ -30,6 +32,10 @@ struct Product {
   static Product plain(DType type) { return {Kind::Plain, type, type, type, 1}; }
   static Product dot8(const NativeTarget &target);
   static Product wide16(const NativeTarget &target); // Pair16 where there is an instruction for it
+
+  // Where hasPairBF16.
+  static Product pairBF16() { return {Kind::PairBF16, DType::BF16, DType::BF16, DType::F32, 2}; }
+  static bool hasPairBF16(const NativeTarget &target);
 
   int64_t accumulatorBytes() const { return bitWidth(accumulator) / 8; }
   // Bytes of one group of the left operand, or of one lane of the right one.

@@ -131,6 +131,12 @@ LeftStrides leftStrides(const Contraction &c, const Schedule &schedule) {
   return out;
 }
 
+// Channels of a staged pixel. Groups of floats end with zeros instead of the elements that follow:
+// a zero weight does not cancel an infinity or a NaN.
+static int64_t stagedChannels(const Contraction &c) {
+  return isFloat(c.product.a) ? roundUp(c.left.channels, c.product.group) : c.left.channels;
+}
+
 static int64_t stagedElements(const Contraction &c, const Schedule &s) {
   const auto &windows = c.left.windows;
   int64_t out =
@@ -245,7 +251,7 @@ Schedule scheduleOf(const Contraction &c, const NativeTarget &target) {
   int64_t bytesA = bitWidth(p.a) / 8, bytesB = bitWidth(p.b) / 8;
   const Window &x = c.left.windows.back();
   int64_t lineElements = 64 / bytesA;
-  s.pixelPitch = c.left.channels;
+  s.pixelPitch = stagedChannels(c);
   if (!s.staged && c.left.channelStride == 1 && c.left.channels >= lineElements &&
       c.columns >= lineElements && rowsCollide(x.step * x.stride * bytesA, maxTileRows(s.tiling)))
     s.staged = true;

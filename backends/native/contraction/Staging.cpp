@@ -11,8 +11,11 @@ public:
                  llvm::Value *toY, llvm::Value *toX)
       : e_(e), b_(e.b), c_(c), left_(c.left), from_(from), toY_(toY), toX_(toX),
         y_(left_.windows[left_.windows.size() - 2]), x_(left_.windows.back()),
-        bytes_(bitWidth(c.product.a) / 8) {
+        bytes_(bitWidth(c.product.a) / 8),
+        moved_(c.product.a == DType::BF16 ? DType::U16 : c.product.a) {
     pixelPitch_ = s.pixelPitch;
+    if (isFloat(c.product.a) && left_.channels % c.product.group != 0)
+      gap_ = c.product.group - left_.channels % c.product.group;
     linePitch_ = x_.span(s.blockX) * pixelPitch_;
     slicePitch_ = y_.span(s.blockY) * linePitch_;
     lanes_ = std::min(e.target.vectorBytes / static_cast<unsigned>(bytes_),
@@ -37,7 +40,7 @@ private:
   }
   llvm::Value *add(llvm::Value *x, llvm::Value *y) { return b_.CreateAdd(x, y); }
   llvm::Value *target(llvm::Value *element) {
-    return e_.elementPointer(c_.product.a, e_.scratch(), element);
+    return e_.elementPointer(moved_, e_.scratch(), element);
   }
 
   // One slice for each combination of taps along the outer spatial axes.
@@ -94,9 +97,9 @@ private:
   }
 
   llvm::Constant *padding(unsigned lanes) {
-    llvm::Type *type = e_.vectorType(c_.product.a, lanes);
-    return isFloat(c_.product.a) ? llvm::ConstantFP::get(type, 0)
-                                 : llvm::ConstantInt::getSigned(type, left_.padding);
+    llvm::Type *type = e_.vectorType(moved_, lanes);
+    return isFloat(moved_) ? llvm::ConstantFP::get(type, 0)
+                           : llvm::ConstantInt::getSigned(type, left_.padding);
   }
 
   // `count` elements: whole vectors, then narrower ones down to `least` elements. Returns how many
@@ -114,7 +117,7 @@ private:
 
   void fill(llvm::Value *to, llvm::Value *count) {
     inVectors(count, 1, [&](llvm::Value *i, unsigned lanes) {
-      e_.store(c_.product.a, padding(lanes), target(add(to, i)), lanes);
+      e_.store(moved_, padding(lanes), target(add(to, i)), lanes);
     });
   }
 
@@ -125,13 +128,15 @@ private:
     }
     llvm::Value *first = e_.i64(0);
     // Planes of a few channels are woven together a vector of pixels at a time.
-    if (x_.stride == 1 && pixelPitch_ == left_.channels && left_.channels <= 4)
+    if (x_.stride == 1 && pixelPitch_ == left_.channels + gap_ && pixelPitch_ <= 4)
       first = inVectors(pixels, 4, [&](llvm::Value *pixel, unsigned lanes) {
-        weave(add(to, times(pixel, left_.channels)), add(from, pixel), lanes);
+        weave(add(to, times(pixel, pixelPitch_)), add(from, pixel), lanes);
       });
     e_.loop(first, pixels, 1, [&](llvm::Value *pixel) {
       llvm::Value *toPixel = add(to, times(pixel, pixelPitch_));
       llvm::Value *fromPixel = add(from, times(pixel, x_.stride));
+      if (gap_ > 0)
+        fill(add(toPixel, e_.i64(left_.channels)), e_.i64(gap_));
       if (left_.channelStride == 1) {
         copyRun(toPixel, fromPixel, e_.i64(left_.channels));
         return;
@@ -149,10 +154,11 @@ private:
 
   // `width` pixels of all channels, each of which is contiguous.
   void weave(llvm::Value *to, llvm::Value *from, unsigned width) {
-    auto channels = static_cast<unsigned>(left_.channels);
+    auto channels = static_cast<unsigned>(pixelPitch_);
     std::vector<llvm::Value *> planes;
-    for (unsigned c = 0; c < channels; ++c)
+    for (unsigned c = 0; c < left_.channels; ++c)
       planes.push_back(loadStaged(add(from, e_.i64(c * left_.channelStride)), width));
+    planes.resize(channels, padding(width));
     for (unsigned v = 0; v < channels; ++v) {
       // Element i of this vector is channel i % channels of pixel i / channels.
       llvm::Value *woven = planes[0];
@@ -165,7 +171,7 @@ private:
         }
         woven = b_.CreateShuffleVector(woven, planes[c], lanes);
       }
-      e_.store(c_.product.a, woven, target(add(to, e_.i64(v * width))), width);
+      e_.store(moved_, woven, target(add(to, e_.i64(v * width))), width);
     }
   }
 
@@ -176,13 +182,16 @@ private:
   }
 
   void copyElements(llvm::Value *to, llvm::Value *from, unsigned lanes) {
-    e_.store(c_.product.a, loadStaged(from, lanes), target(to), lanes);
+    e_.store(moved_, loadStaged(from, lanes), target(to), lanes);
   }
 
   // `lanes` elements of the input as they are staged.
   llvm::Value *loadStaged(llvm::Value *from, unsigned lanes) {
     llvm::Value *value = loadElements(
         e_, left_.dtype, e_.elementPointer(left_.dtype, e_.arg(left_.arg), from), lanes, lanes);
+    if (c_.product.a == DType::BF16)
+      return left_.dtype == DType::F32 ? roundToBF16(e_, value, lanes)
+                                       : b_.CreateBitCast(value, e_.vectorType(moved_, lanes));
     value = convertElements(e_, value, left_.dtype, c_.product.a, lanes);
     if (left_.shift != 0)
       value = b_.CreateAdd(value, llvm::ConstantInt::getSigned(value->getType(), left_.shift));
@@ -198,7 +207,10 @@ private:
   const Position &from_;
   llvm::Value *toY_, *toX_;
   const Window &y_, &x_;
-  int64_t bytes_, pixelPitch_, linePitch_, slicePitch_;
+  int64_t bytes_;
+  DType moved_; // bf16 moves as integers
+  int64_t pixelPitch_, linePitch_, slicePitch_;
+  int64_t gap_ = 0; // zeros that complete the last group of a pixel
   unsigned lanes_;
   llvm::Value *zeroPoint_ = nullptr;
 };

@@ -65,7 +65,7 @@ void addConv(Harness &h, const ConvCase &c) {
   auto order = c.channelsLast ? channelsLast(c.x.size()) : std::vector<int>{};
   auto x = h.argument(c.dtype, c.x, order);
   bool narrow = isInteger(c.dtype);
-  DType weightType = narrow ? c.weightType : c.dtype;
+  DType weightType = narrow || c.weightType == DType::BF16 ? c.weightType : c.dtype;
   auto w = c.constantWeights ? h.constant(weightType, c.w) : h.argument(weightType, c.w);
   std::vector<Value *> operands{x.value, w.value};
   std::vector<double> bias;

@@ -106,6 +106,17 @@ TEST(CostModelOfBytes, IsAtMostThatOfFloatsWhereThereIsADotProduct) {
             directCost({64, 64, 56, 3}, DType::F32, "avx512vnni"));
 }
 
+TEST(CostModelOfBF16, IsLowerWhereThereAreProductsOfPairs) {
+  const std::string pairs = "avx512vnni+avx512bf16";
+  for (const Shape &s : {Shape{64, 64, 56, 3}, Shape{256, 64, 56, 1}, Shape{512, 512, 7, 3}}) {
+    EXPECT_LT(1.5 * cost(s, DType::BF16, pairs), directCost(s, DType::F32, pairs)) << s.in;
+    EXPECT_LT(1.4 * cost(s, DType::BF16, pairs), cost(s, DType::BF16, "avx512vnni")) << s.in;
+  }
+  // Depthwise and planar kernels have no such products.
+  for (const Shape &s : {Shape{64, 64, 56, 3, 1, 64}, Shape{16, 1, 64, 3}})
+    EXPECT_GT(1.1 * cost(s, DType::BF16, pairs), cost(s, DType::BF16, "avx512vnni")) << s.in;
+}
+
 TEST(CostModelOfOtherMachines, IsFinite) {
   for (auto [machine, level] : {std::pair{"aarch64", "neon"},
                                 {"aarch64", "dotprod"},
