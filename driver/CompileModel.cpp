@@ -385,6 +385,10 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
     EDGECC_TRY(result,
                compressModel(std::move(module), compress, inputs, registry, compressing, progress));
     compressed = std::move(result);
+    if (!recipe.loadCalibration.empty() && recipe.rounding.empty() && inputs.learning &&
+        (recipe.quantize == "int8" || recipe.quantize == "int4"))
+      summary.warnings.push_back("weights are rounded to nearest, as ranges are loaded; --rounding "
+                                 "adaround learns from the samples");
     module = std::move(compressed->module);
     passes.add(std::move(compressed->reports));
     passOptions.compression = &compressed->state; // lowering has notes for it, too

@@ -57,8 +57,12 @@ private:
 
   void value(const std::string &own, int depth) {
     skip();
-    if (found_ || at_ >= text_.size() || depth > kMaxDepth)
+    if (found_ || at_ >= text_.size())
       return;
+    if (depth > kMaxDepth) {
+      word(); // goes on, at least by a character
+      return;
+    }
     if (own == path_)
       found_ = 1 + static_cast<int>(std::count(text_.begin(),
                                                text_.begin() + static_cast<ptrdiff_t>(at_), '\n'));

@@ -44,6 +44,9 @@ std::string resourcesOf(const emulator::ProgramT &program) {
 } // namespace
 
 Expected<void> checkDeviceOptions(const CompileOptions &o, const emulator::DeviceT &device) {
+  if (!o.tune.empty())
+    return error(fmt::format("the program for {} cannot be measured on this machine", device.name),
+                 "--tune", "leave it out");
   const device::MapOptions &d = o.device;
   const char *foreign = nullptr;
   if (device.scheduled)

@@ -128,6 +128,13 @@ public:
     for (const auto &op : module.main().body.ops())
       if (std::string description = describe(*op); !description.empty())
         layers_.push_back({op->location, std::move(description)});
+    // Times and choices go by location; layers that share one, or have none, keep the estimate's.
+    std::map<std::string, int> uses;
+    for (const Layer &layer : layers_)
+      ++uses[layer.location];
+    std::erase_if(layers_, [&](const Layer &layer) {
+      return layer.location.empty() || uses[layer.location] > 1;
+    });
   }
 
   Expected<Tuned> run(const std::filesystem::path &path, Progress &progress) {

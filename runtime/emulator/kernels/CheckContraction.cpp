@@ -76,6 +76,10 @@ Result<void> checkProduct(const ContractionT &kernel, Inputs inputs, const Opera
   return checkZeros(kernel, inputs, y.back());
 }
 
+// What a fused pooling reads is held beside the device's memory, 4 bytes each, and may be the
+// result of views that repeat few bytes.
+constexpr int64_t kMaxPooledElements = int64_t{1} << 27;
+
 Result<void> checkFusedPool(const ContractionT &kernel, std::span<const int64_t> convolved,
                             std::span<const int64_t> y) {
   if (kernel.pool_kernel == 0)
@@ -86,7 +90,7 @@ Result<void> checkFusedPool(const ContractionT &kernel, std::span<const int64_t>
                              kMaxFusedPool));
   int64_t elements = 1;
   for (int64_t extent : convolved) {
-    if (extent < 1 || extent > kMaxElements / elements)
+    if (extent < 1 || extent > kMaxPooledElements / elements)
       return unfit("a fused pooling of too many elements");
     elements *= extent;
   }

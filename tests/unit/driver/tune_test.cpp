@@ -116,6 +116,14 @@ TEST_F(TuneTest, TheFileDecidesLaterCompiles) {
   EXPECT_NE(blobs["direct"], blobs["winograd2"]);
 }
 
+TEST_F(TuneTest, LayersThatShareALocationKeepTheEstimate) {
+  std::string text = network();
+  text.replace(text.find("\"second\""), 8, "\"first\"");
+  std::ofstream(folder_ / "m.ir") << text;
+  compile();
+  EXPECT_EQ(tuning_, "1 convolutions tuned, 1 of them measured now");
+}
+
 TEST_F(TuneTest, RefusesFilesOfAnotherKind) {
   for (const char *text : {"", "[]", "{", "{\"edgecc tuning\": 2}", "{\"edgecc tuning\": 1}",
                            "{\"edgecc tuning\": 1, \"cpus\": {\"a\": 3}}",
@@ -126,6 +134,8 @@ TEST_F(TuneTest, RefusesFilesOfAnotherKind) {
 }
 
 TEST_F(TuneTest, RefusesWhatCannotBeMeasured) {
+  options_.target = "myriadx";
+  EXPECT_THAT(refusal(), HasSubstr("cannot be measured on this machine"));
   options_.target = "riscv64";
   EXPECT_THAT(refusal(), HasSubstr("cannot be measured on this machine"));
   options_.target = "native";
