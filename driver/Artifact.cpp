@@ -163,7 +163,10 @@ static Expected<BlobParts> blobParts(const Module &module, const native::NativeC
 
 Expected<std::string> makeBlob(const Module &module, const native::NativeCode &code) {
   EDGECC_TRY(parts, blobParts(module, code));
-  return blob::writeBlob(parts.contents);
+  std::string refusal, bytes = blob::writeBlob(parts.contents, &refusal);
+  if (!refusal.empty())
+    return error(refusal, module.name);
+  return bytes;
 }
 
 Expected<void> writeBlobArtifact(const std::filesystem::path &path, const Module &module,

@@ -427,6 +427,8 @@ Expected<CompileSummary> compileModel(const CompileOptions &o) {
   } else {
     if (o.passes.empty())
       EDGECC_CHECK(passes.run(*module, buildPipeline(registry, recipe).lowering));
+    summary.warnings.insert(summary.warnings.end(), native.warnings().begin(),
+                            native.warnings().end());
     EDGECC_CHECK(target.device
                      ? emitDevice(*module, o, *target.device, summary)
                      : emitNative(*module, o, *target.cpu, cache.get(), progress, summary));

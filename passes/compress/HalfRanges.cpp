@@ -13,6 +13,8 @@ namespace edgecc {
 namespace {
 
 constexpr size_t kMostSamples = 32; // of a calibration set, spread evenly
+// Looked at together: a native program has so many outputs at most, and their copies take memory.
+constexpr size_t kMostValues = 1024;
 constexpr size_t kAssumedSamples = 2;
 constexpr uint64_t kSeed = 1; // the same model gives the same notes
 
@@ -90,24 +92,27 @@ valuesOutOfHalf(const Function &function, PassContext &context, bool &fromSample
           {"narrow-floats", "", "ranges were not looked at: " + str(why)});
     return out;
   };
-  auto session = context.executor->prepare(function, wanted);
-  if (!session)
-    return giveUp(session.error());
   std::vector<OutOfHalf> seen(wanted.size(), {0, std::numeric_limits<double>::infinity()});
   size_t count = fromSamples ? std::min(data->size(), kMostSamples) : kAssumedSamples;
-  for (size_t i = 0; i < count; ++i) {
-    std::vector<Tensor> inputs;
-    if (fromSamples) {
-      EDGECC_TRY(read, data->sample(i * data->size() / count));
-      inputs = std::move(read);
-    } else {
-      inputs = assumedInputs(function, kSeed + i);
+  for (size_t begin = 0; begin < wanted.size(); begin += kMostValues) {
+    auto part = std::span(wanted).subspan(begin, std::min(kMostValues, wanted.size() - begin));
+    auto session = context.executor->prepare(function, part);
+    if (!session)
+      return giveUp(session.error());
+    for (size_t i = 0; i < count; ++i) {
+      std::vector<Tensor> inputs;
+      if (fromSamples) {
+        EDGECC_TRY(read, data->sample(i * data->size() / count));
+        inputs = std::move(read);
+      } else {
+        inputs = assumedInputs(function, kSeed + i);
+      }
+      auto values = (*session)->run(inputs);
+      if (!values)
+        return giveUp(values.error());
+      for (size_t v = 0; v < part.size(); ++v)
+        see((*values)[v], seen[begin + v]);
     }
-    auto values = (*session)->run(inputs);
-    if (!values)
-      return giveUp(values.error());
-    for (size_t v = 0; v < wanted.size(); ++v)
-      see((*values)[v], seen[v]);
   }
   for (size_t v = 0; v < wanted.size(); ++v)
     if (seen[v].most > kLargestF16 || (seen[v].least <= kVanishingF16 && mustNotVanish(*wanted[v])))

@@ -211,10 +211,15 @@ std::string whyRefused(const Layout &layout) {
 
 } // namespace
 
-std::string writeBlob(const BlobContents &contents) {
+std::string writeBlob(const BlobContents &contents, std::string *refusal) {
   Layout layout;
   layOut(contents, layout);
-  assert(whyRefused(layout).empty() && "the reader refuses the blob");
+  std::string message = whyRefused(layout);
+  assert((refusal || message.empty()) && "the reader refuses the blob");
+  if (refusal && !message.empty()) {
+    *refusal = message;
+    return {};
+  }
   std::string bytes(layout.fileSize, '\0');
   for (const FilePart &part : layout.parts)
     bytes.replace(part.offset, part.bytes.size(), part.bytes);

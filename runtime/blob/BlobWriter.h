@@ -104,9 +104,9 @@ struct BlobContents {
   std::optional<DeviceContents> device; // in place of variants
 };
 
-/// The blob's bytes. The contents must satisfy what BlobView::parse checks: a violation is a bug of
-/// the compiler and is asserted.
-std::string writeBlob(const BlobContents &contents);
+/// The blob's bytes. What BlobView::parse refuses (models may exceed the limits of a blob) gives ""
+/// and a description in `refusal`; without `refusal` it is a bug of the compiler and is asserted.
+std::string writeBlob(const BlobContents &contents, std::string *refusal = nullptr);
 
 /// Writes the same bytes to a file, atomically and without building them in memory first.
 /// Returns "" or a description of the failure.

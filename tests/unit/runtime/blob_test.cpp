@@ -3,6 +3,7 @@
 #include "runtime/blob/BlobView.h"
 #include "tests/unit/runtime/FlatModel.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -94,6 +95,14 @@ TEST(Blob, EmptyWeightsAreAllowedAndTheFileHasTheSizeItStates) {
   EXPECT_EQ(edgecc::test::readFile(path), writeBlob(model.contents));
   EXPECT_EQ(statusOf(edgecc::test::readFile(path)), ParseStatus::Ok);
   std::filesystem::remove(path);
+}
+
+TEST(Blob, WhatExceedsTheLimitsIsRefusedWithAReason) {
+  FlatModel model;
+  model.contents.inputs.resize(kMaxTensors + 1, model.contents.inputs[0]);
+  std::string refusal;
+  EXPECT_EQ(writeBlob(model.contents, &refusal), "");
+  EXPECT_THAT(refusal, testing::HasSubstr("exceeds what a blob can hold"));
 }
 
 TEST(Blob, EveryFlippedBitOfHeaderAndMetadataIsNoticed) {
