@@ -5,6 +5,7 @@
 #include "driver/Load.h"
 #include "frontend/io/TensorPb.h"
 #include "tests/support/EmulatedModel.h"
+#include "tests/support/OneSample.h"
 
 #include <algorithm>
 #include <chrono>
@@ -26,17 +27,6 @@ struct Outcome {
   double latencyMs = 0, fps = 0, mapSeconds = 0;
   double estimateError = 0; // of latency and frame rate, the larger one, as a factor - 1
   double toFloatDb = 0;     // of the worst output against the float model
-};
-
-// The inputs that a model is compared on.
-class OneSample : public DataSource {
-public:
-  explicit OneSample(std::vector<Tensor> inputs) : inputs_(std::move(inputs)) {}
-  size_t size() const override { return 1; }
-  Expected<std::vector<Tensor>> sample(size_t) override { return inputs_; }
-
-private:
-  std::vector<Tensor> inputs_;
 };
 
 // Ratio in dB of the power of `want` to that of the difference; at most kExactDb, which stands for
@@ -80,7 +70,7 @@ Expected<Outcome> runModel(const emulator::DeviceT &device, const std::filesyste
   load.shapesFrom = file.parent_path() / "test_data_set_0";
   EDGECC_TRY(module, driver::loadModule(file, load));
   std::vector<Tensor> inputs, floats;
-  std::optional<OneSample> sample;
+  std::optional<test::OneSample> sample;
   if (numerics) {
     EDGECC_TRY(data, readTestData(load.shapesFrom, "input"));
     for (const auto &each : data)

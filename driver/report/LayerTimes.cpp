@@ -1,6 +1,6 @@
 #include "driver/report/LayerTimes.h"
 
-#include "driver/NativeModel.h"
+#include "driver/ProfiledModel.h"
 #include "ir/OpDef.h"
 
 #include <algorithm>
@@ -11,12 +11,6 @@ namespace edgecc::driver {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double median(std::vector<double> values) {
-  auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 // The names that a location lists; at least one.
 std::vector<std::string> nodesOf(const std::string &location) {
@@ -43,38 +37,26 @@ public:
     EDGECC_TRY(blob, compileToBlob(clone(module), options));
     out.fileBytes_ = static_cast<int64_t>(blob.size());
     EDGECC_TRY(loaded, LoadedBlob::load(std::move(blob), 1));
-    out.blob_ = std::make_unique<LoadedBlob>(std::move(loaded));
-    out.layers_.resize(edgecc_model_layer_count(out.blob_->model()));
+    out.model_ = std::make_unique<ProfiledModel>(std::move(loaded));
     return out;
   }
 
   Expected<void> run(std::span<const Tensor> inputs, bool counts) {
-    edgecc_context_profile(blob_->context(), 1);
-    std::vector<double> before = totals();
-    auto start = Clock::now();
-    EDGECC_CHECK(blob_->run(inputs));
-    double spent = std::chrono::duration<double, std::nano>(Clock::now() - start).count();
-    if (!counts)
-      return {};
-    runs_.push_back(spent);
-    std::vector<double> after = totals();
-    for (size_t i = 0; i < layers_.size(); ++i)
-      layers_[i].push_back(after[i] >= before[i] ? after[i] - before[i] : after[i]);
-    return {};
+    return model_->run(inputs, counts);
   }
 
   LayerTimes result() const {
     LayerTimes out;
-    out.total = median(runs_);
+    out.total = model_->total();
     out.fileBytes = fileBytes_;
-    out.arenaBytes = static_cast<int64_t>(edgecc_model_arena_size(blob_->model(), 1));
-    for (uint32_t i = 0; i < layers_.size(); ++i) {
+    out.arenaBytes = static_cast<int64_t>(edgecc_model_arena_size(model_->blob().model(), 1));
+    for (uint32_t i = 0; i < model_->layers(); ++i) {
       edgecc_layer_info info{};
-      edgecc_model_layer(blob_->model(), i, &info, sizeof info);
+      edgecc_model_layer(model_->blob().model(), i, &info, sizeof info);
       std::vector<std::string> nodes;
       for (uint32_t n = 0; n < info.node_count; ++n)
-        nodes.emplace_back(edgecc_model_layer_node(blob_->model(), i, n));
-      share(median(layers_[i]), nodes, static_cast<double>(info.macs), out.byNode);
+        nodes.emplace_back(edgecc_model_layer_node(model_->blob().model(), i, n));
+      share(model_->ofLayer(i), nodes, static_cast<double>(info.macs), out.byNode);
     }
     return out;
   }
@@ -102,20 +84,8 @@ private:
     return found == macs_.end() ? 0 : found->second;
   }
 
-  std::vector<double> totals() const {
-    std::vector<double> out;
-    for (uint32_t i = 0; i < layers_.size(); ++i) {
-      edgecc_layer_profile profile{};
-      edgecc_context_layer_profile(blob_->context(), i, &profile, sizeof profile);
-      out.push_back(static_cast<double>(profile.total_ns));
-    }
-    return out;
-  }
-
-  std::unique_ptr<LoadedBlob> blob_;
-  std::map<std::string, double> macs_;      // by node
-  std::vector<std::vector<double>> layers_; // of each run
-  std::vector<double> runs_;
+  std::unique_ptr<ProfiledModel> model_;
+  std::map<std::string, double> macs_; // by node
   int64_t fileBytes_ = 0;
 };
 

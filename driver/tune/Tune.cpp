@@ -1,7 +1,7 @@
 #include "driver/tune/Tune.h"
 
 #include "driver/Artifact.h"
-#include "driver/NativeModel.h"
+#include "driver/ProfiledModel.h"
 #include "driver/data/RandomData.h"
 #include "driver/tune/TuningFile.h"
 #include "ir/OpDef.h"
@@ -51,37 +51,11 @@ std::string describe(const Op &op) {
   return what + " -> " + op.result()->type.str();
 }
 
-double median(std::vector<double> values) {
-  auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 // The whole model with one algorithm wherever it applies.
 struct Version {
   ConvAlgorithm algorithm = ConvAlgorithm::Direct;
   std::vector<native::LayerInfo> layers;
-  std::unique_ptr<LoadedBlob> blob;
-  std::vector<std::vector<double>> microseconds; // by layer, of each run
-
-  Expected<void> run(std::span<const Tensor> inputs) {
-    std::vector<double> before = totals();
-    EDGECC_CHECK(blob->run(inputs));
-    std::vector<double> after = totals();
-    for (size_t i = 0; i < after.size(); ++i)
-      microseconds[i].push_back((after[i] >= before[i] ? after[i] - before[i] : after[i]) / 1e3);
-    return {};
-  }
-
-  std::vector<double> totals() const {
-    std::vector<double> out;
-    for (uint32_t i = 0; i < layers.size(); ++i) {
-      edgecc_layer_profile profile{};
-      edgecc_context_layer_profile(blob->context(), i, &profile, sizeof profile);
-      out.push_back(static_cast<double>(profile.total_ns));
-    }
-    return out;
-  }
+  std::unique_ptr<ProfiledModel> model;
 };
 
 Expected<Version> makeVersion(const Module &module, const native::NativeTarget &target,
@@ -90,11 +64,8 @@ Expected<Version> makeVersion(const Module &module, const native::NativeTarget &
   EDGECC_TRY(code, native::generateCode(module.main(), target, options));
   EDGECC_TRY(bytes, makeBlob(module, code));
   EDGECC_TRY(loaded, LoadedBlob::load(std::move(bytes), 1));
-  Version out{
-      algorithm, std::move(code.layers), std::make_unique<LoadedBlob>(std::move(loaded)), {}};
-  out.microseconds.resize(out.layers.size());
-  edgecc_context_profile(out.blob->context(), 1);
-  return out;
+  return Version{algorithm, std::move(code.layers),
+                 std::make_unique<ProfiledModel>(std::move(loaded))};
 }
 
 // All versions in turn, so that they see the same machine.
@@ -106,7 +77,7 @@ Expected<void> measure(std::span<Version> versions, std::span<const Tensor> inpu
   for (int i = 0; i < kMostRounds && (i < kLeastRounds || Clock::now() - start < kEnough); ++i) {
     progress.advance("tuning", static_cast<size_t>(i), kMostRounds);
     for (Version &version : versions)
-      EDGECC_CHECK(version.run(inputs));
+      EDGECC_CHECK(version.model->run(inputs));
   }
   return {};
 }
@@ -197,7 +168,7 @@ private:
       seen.push_back(summary);
       double time = 0;
       for (size_t index : indices)
-        time += median(version.microseconds[index]);
+        time += version.model->ofLayer(index) / 1e3;
       out.microseconds[version.algorithm] = time / static_cast<double>(indices.size());
       if (summary == estimated)
         out.choice = version.algorithm;

@@ -5,22 +5,13 @@
 #include "passes/PassManager.h"
 #include "passes/Pipeline.h"
 #include "passes/compress/Compression.h"
+#include "tests/support/OneSample.h"
 #include "tests/support/SharedData.h"
 
 #include <algorithm>
 
 namespace edgecc::test {
 namespace {
-
-class OneSample : public DataSource {
-public:
-  explicit OneSample(std::vector<Tensor> inputs) : inputs_(std::move(inputs)) {}
-  size_t size() const override { return 1; }
-  Expected<std::vector<Tensor>> sample(size_t) override { return inputs_; }
-
-private:
-  std::vector<Tensor> inputs_;
-};
 
 TEST(CalibrateModel, NativeCodeShowsWhatTheReferenceShows) {
   const char *name = "mlperf_resnet8_fp32";
