@@ -1,5 +1,6 @@
 // Dataflow programs that are wrong: each is found, and the message says what and where.
 #include "runtime/emulator/Emulator.h"
+#include "tests/unit/emulator/TinyDevice.h"
 
 #include <gmock/gmock.h>
 #include <numeric>
@@ -18,31 +19,11 @@ protected:
   static constexpr uint32_t kEnough = 24;
 
   void SetUp() override {
-    program_.device = std::make_unique<DeviceT>();
-    program_.device->name = "tiny";
-    program_.device->dataflow = std::make_unique<DataflowMachineT>();
+    program_.device = tinyDataflowDevice();
     DataflowMachineT &machine = *program_.device->dataflow;
-    machine.clock_mhz = 100;
     machine.clusters = 2;
     machine.sub_clusters = 5;
-    machine.controllers = 4;
     machine.memory_bytes = 4096;
-    machine.macs_per_cycle = 4;
-    machine.max_sub_clusters = 2;
-    machine.max_parts = 2;
-    machine.configuration_gb_s = 1;
-    machine.link = std::make_unique<HostLinkT>();
-    machine.link->gb_s = 1;
-    for (WorkClass work : EnumValuesWorkClass()) {
-      machine.work.push_back(std::make_unique<WorkFractionT>());
-      machine.work.back()->work = work;
-      machine.work.back()->fraction = 1;
-    }
-    machine.precisions.push_back(std::make_unique<PrecisionRateT>());
-    *machine.precisions.back() = {};
-    machine.precisions.back()->activation_bits = 64;
-    machine.precisions.back()->weight_bits = 64;
-    machine.precisions.back()->fraction = 1;
 
     program_.dataflow = std::make_unique<DataflowProgramT>();
     program_.dataflow->contexts.push_back(std::make_unique<ContextT>());

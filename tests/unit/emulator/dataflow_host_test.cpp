@@ -1,6 +1,7 @@
 // Dataflow programs with the host in the middle, and several programs at the same time.
 #include "runtime/emulator/Emulator.h"
 #include "runtime/emulator/Together.h"
+#include "tests/unit/emulator/TinyDevice.h"
 
 #include <cstring>
 #include <gmock/gmock.h>
@@ -17,34 +18,12 @@ constexpr int64_t kRows = 16, kWidth = 4;
 class DataflowHost : public testing::Test {
 protected:
   void SetUp() override {
-    program_.device = std::make_unique<DeviceT>();
-    program_.device->name = "tiny";
-    program_.device->dataflow = std::make_unique<DataflowMachineT>();
+    program_.device = tinyDataflowDevice();
     program_.device->host = std::make_unique<HostProcessorT>();
     program_.device->host->gmacs_s = 1;
     program_.device->host->gelements_s = 1;
     program_.device->host->call_us = 2;
-    DataflowMachineT &machine = *program_.device->dataflow;
-    machine.clock_mhz = 100;
-    machine.clusters = 1;
-    machine.sub_clusters = 4;
-    machine.controllers = 4;
-    machine.memory_bytes = 1 << 16;
-    machine.macs_per_cycle = 4;
-    machine.max_sub_clusters = 2;
-    machine.max_parts = 2;
-    machine.configuration_gb_s = 1;
-    machine.link = std::make_unique<HostLinkT>();
-    machine.link->gb_s = 0.1;
-    for (WorkClass work : EnumValuesWorkClass()) {
-      machine.work.push_back(std::make_unique<WorkFractionT>());
-      machine.work.back()->work = work;
-      machine.work.back()->fraction = 1;
-    }
-    machine.precisions.push_back(std::make_unique<PrecisionRateT>());
-    machine.precisions.back()->activation_bits = 64;
-    machine.precisions.back()->weight_bits = 64;
-    machine.precisions.back()->fraction = 1;
+    program_.device->dataflow->link->gb_s = 0.1;
     program_.dataflow = std::make_unique<DataflowProgramT>();
     program_.dataflow->contexts.push_back(std::make_unique<ContextT>());
     program_.dataflow->boundaries.assign(2, kRows * kWidth * 4);
