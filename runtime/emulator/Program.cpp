@@ -15,8 +15,6 @@ namespace {
 
 // A table takes at least this many bytes of a file, and every table that is reached is unpacked.
 constexpr size_t kLeastTableBytes = 8;
-// Of the first version.
-constexpr const char *kOldIdentifier = "EDGP";
 // Unpacked structures are larger than packed ones, by no more than this where nothing is shared.
 constexpr uint64_t kUnpackedGrowth = 4;
 
@@ -27,9 +25,9 @@ Result<std::unique_ptr<ProgramT>> readProgram(std::span<const std::byte> bytes,
   const auto *data = reinterpret_cast<const uint8_t *>(bytes.data());
   if (bytes.size() < 16 || bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE)
     return fault(FaultKind::BadProgram, "the program section has no size that a program can have");
-  if (flatbuffers::BufferHasIdentifier(data, kOldIdentifier))
+  if (!ProgramBufferHasIdentifier(data))
     return fault(FaultKind::BadProgram,
-                 "the program is of an older version of this format: compile the model again");
+                 "the program is of another version of this format: compile the model again");
   flatbuffers::Verifier verifier(
       data, bytes.size(), /*max_depth=*/16,
       static_cast<flatbuffers::uoffset_t>(bytes.size() / kLeastTableBytes));

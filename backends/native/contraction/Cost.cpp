@@ -54,7 +54,9 @@ public:
             ConvAlgorithm algorithm, bool bf16Products)
       : op_(op), target_(target), activations_(activations), weights_(weights),
         algorithm_(algorithm), bytes_(isByte(activations) && isByte(weights)),
-        pairs_(bf16Products && Product::hasPairBF16(target) && isConstant(op.operand(1))) {
+        pairs_(bf16Products && weights == DType::BF16 &&
+               (activations == DType::F32 || activations == DType::BF16) &&
+               Product::hasPairBF16(target) && isConstant(op.operand(1))) {
     chooseProduct();
   }
 
@@ -97,8 +99,6 @@ private:
       product_ = dot ? Product::dot8(target_) : Product::wide16(target_);
       shifted_ = activations_ != product_.a;
     } else if (isFloat(activations_)) {
-      pairs_ = pairs_ && weights_ == DType::BF16 &&
-               (activations_ == DType::F32 || activations_ == DType::BF16);
       if (pairs_)
         leftType_ = DType::F32; // activations are f32 between the layers
       product_ = Product::plain(activations_ == DType::F64 ? DType::F64 : DType::F32);

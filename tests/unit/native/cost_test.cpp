@@ -112,6 +112,9 @@ TEST(CostModelOfBF16, IsLowerWhereThereAreProductsOfPairs) {
     EXPECT_LT(1.5 * cost(s, DType::BF16, pairs), directCost(s, DType::F32, pairs)) << s.in;
     EXPECT_LT(1.4 * cost(s, DType::BF16, pairs), cost(s, DType::BF16, "avx512vnni")) << s.in;
   }
+  // Bytes and floats are multiplied as without them.
+  for (DType dtype : {DType::U8, DType::F32})
+    EXPECT_EQ(cost({64, 64, 56, 3}, dtype, pairs), cost({64, 64, 56, 3}, dtype, "avx512vnni"));
   // Depthwise and planar kernels have no such products.
   for (const Shape &s : {Shape{64, 64, 56, 3, 1, 64}, Shape{16, 1, 64, 3}})
     EXPECT_GT(1.1 * cost(s, DType::BF16, pairs), cost(s, DType::BF16, "avx512vnni")) << s.in;
