@@ -30,5 +30,6 @@ std::vector<Topology> denseNets();
 std::vector<Topology> googLeNets();
 std::vector<Topology> vggs();
 std::vector<Topology> shuffleNets();
+std::vector<Topology> tinyNets();
 
 } // namespace edgecc::zoo

@@ -34,10 +34,10 @@ std::unique_ptr<Module> mobileNetV1(const char *name, int64_t extent, int64_t pe
   return net.finish();
 }
 
-std::unique_ptr<Module> mobileNetV2(const char *name, double width,
+std::unique_ptr<Module> mobileNetV2(const char *name, double width, int64_t extent = 224,
                                     Expansion1 expansion1 = Expansion1::None) {
   Net net(name);
-  Value *x = mobileNetV2Features(net, net.input({1, 3, 224, 224}), width, 32, expansion1).end;
+  Value *x = mobileNetV2Features(net, net.input({1, 3, extent, extent}), width, 32, expansion1).end;
   x = net.conv(x, roundChannels(1280 * std::max(1.0, width)), {.act = kAct});
   net.output(net.classifier(x));
   return net.finish();
@@ -98,8 +98,13 @@ std::vector<Topology> mobileNets() {
       {"mobilenet_v2_caffe",
        "MobileNet",
        {},
-       [] { return mobileNetV2("mobilenet_v2_caffe", 1.0, Expansion1::Layer); },
+       [] { return mobileNetV2("mobilenet_v2_caffe", 1.0, 224, Expansion1::Layer); },
        "ncnn's benchmark: the first block expands 32 channels to 32"},
+      {"mobilenet_v2_0.35_96",
+       "MobileNet",
+       {},
+       [] { return mobileNetV2("mobilenet_v2_0.35_96", 0.35, 96); },
+       "for microcontrollers"},
       {"mobilenet_v1_320",
        "MobileNet",
        {{"Myriad X", "mobilenet_v1 320x320"}},

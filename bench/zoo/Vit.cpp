@@ -5,17 +5,17 @@
 
 namespace edgecc::zoo {
 
-static std::unique_ptr<Module> vit(const char *name, int64_t heads) {
-  constexpr int kDepth = 12;
+static std::unique_ptr<Module> vit(const char *name, int64_t heads, int depth = 12,
+                                   int64_t extent = 224, int64_t patch = 16) {
   int64_t features = 64 * heads;
   Net net(name);
-  Value *x =
-      net.conv(net.input({1, 3, 224, 224}), features, {.kernel = 16, .stride = 16, .pad = 0});
+  Value *x = net.conv(net.input({1, 3, extent, extent}), features,
+                      {.kernel = patch, .stride = patch, .pad = 0});
   int64_t patches = heightOf(x) * widthOf(x);
   x = net.transpose(net.reshape(x, {1, features, patches}), {0, 2, 1});
   x = net.concat({net.weight({1, 1, features}, "class_token"), x});
   x = net.add(x, net.weight({1, patches + 1, features}, "positions"));
-  for (int i = 0; i < kDepth; ++i) {
+  for (int i = 0; i < depth; ++i) {
     x = net.add(x, selfAttention(net, net.layerNorm(x), heads));
     x = net.add(x, mlp(net, net.layerNorm(x)));
   }
@@ -33,9 +33,13 @@ std::vector<Topology> vits() {
     return Topology{name, "ViT", {{"Hailo-8", name}}, [=] { return vit(name, heads); }, note};
   };
   return {
-      topology("deit_tiny", 3, kDeitNote),  topology("deit_small", 6, kDeitNote),
-      topology("deit_base", 12, kDeitNote), topology("vit_tiny", 3, kVitNote),
-      topology("vit_small", 6, kVitNote),   topology("vit_base", 12, ""),
+      topology("deit_tiny", 3, kDeitNote),
+      topology("deit_small", 6, kDeitNote),
+      topology("deit_base", 12, kDeitNote),
+      topology("vit_tiny", 3, kVitNote),
+      topology("vit_small", 6, kVitNote),
+      topology("vit_base", 12, ""),
+      {"vit_32", "ViT", {}, [] { return vit("vit_32", 2, 2, 32, 4); }, "two layers, 32x32 pixels"},
   };
 }
 

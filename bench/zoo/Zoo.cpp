@@ -12,10 +12,10 @@ const std::vector<Topology> &topologies() {
   static const std::vector<Topology> all = [] {
     std::vector<Topology> list;
     for (auto *family :
-         {resNets,    mobileNets, regNets,     repVggs,      squeezeNets, deepLabs,     ssds,
-          centerNets, yolo3s,     yolo5s,      yolo6s,       yolo8s,      yolo10s,      yolo11s,
-          yoloXs,     hardNets,   vits,        swins,        resNets3D,   searchedNets, denseNets,
-          googLeNets, vggs,       shuffleNets, efficientNets})
+         {resNets,    mobileNets, regNets,     repVggs,       squeezeNets, deepLabs,     ssds,
+          centerNets, yolo3s,     yolo5s,      yolo6s,        yolo8s,      yolo10s,      yolo11s,
+          yoloXs,     hardNets,   vits,        swins,         resNets3D,   searchedNets, denseNets,
+          googLeNets, vggs,       shuffleNets, efficientNets, tinyNets})
       std::ranges::move(family(), std::back_inserter(list));
     return list;
   }();

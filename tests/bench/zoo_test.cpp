@@ -62,6 +62,7 @@ TEST(Zoo, SizesAreThoseOfTheLiterature) {
       {"yolov6n_r2_640", 4.3, 5.55},
       {"yolov11n", 2.62, 3.25},
       {"yolov10n", 2.3, 3.35},
+      {"resnet8", 0.0781, 0.0125},
       {"hardnet68", 17.57, 4.256},
       {"yolov3_416", 61.95, 32.93},
   };
