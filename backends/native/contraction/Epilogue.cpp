@@ -175,7 +175,7 @@ public:
     if (epilogue_.fused)
       yielded = emitRegion(
           e_, epilogue_.fused->region(0), lanes, {{epilogue_.anchor->result(), value}},
-          [&](const Value &value) { return leaf(epilogue_.leaves.at(&value), pieces, lanes); });
+          [&](const Value &value) { return leaf(*epilogue_.leafOf(&value), pieces, lanes); });
     for (size_t i = 0; i < yielded.size(); ++i)
       store(epilogue_.results[i], yielded[i], pieces);
   }
@@ -381,6 +381,11 @@ static std::string hexOf(const Tensor &tensor) {
   return out;
 }
 
+const Leaf *Epilogue::leafOf(const Value *value) const {
+  auto it = std::ranges::find(leaves, value, &std::pair<const Value *, Leaf>::first);
+  return it == leaves.end() ? nullptr : &it->second;
+}
+
 std::vector<Access *> Epilogue::accesses() {
   std::vector<Access *> out;
   for (Addend &addend : addends)
@@ -431,9 +436,8 @@ std::string Epilogue::str() const {
         out += fmt::format("{}{}", number(op->result(i)), op->result(i)->type.str());
     }
     for (const auto &argument : fused->region(0).arguments())
-      if (auto it = leaves.find(argument.get()); it != leaves.end()) {
-        const Leaf &leaf = it->second;
-        std::string what = leaf.scalar ? hexOf(*leaf.scalar) : leaf.access.str();
+      if (const Leaf *leaf = leafOf(argument.get())) {
+        std::string what = leaf->scalar ? hexOf(*leaf->scalar) : leaf->access.str();
         out += fmt::format(" {}:{}", numbers[argument.get()], what);
       }
   }

@@ -50,8 +50,12 @@ struct Epilogue {
   DType anchorType = DType::F32; // the anchor's result
   const Op *fused = nullptr;     // null: the anchor alone
   const Op *anchor = nullptr;
-  std::map<const Value *, Leaf> leaves; // by the region's value
-  std::vector<Access> results;          // one for each yielded value
+  // With the region's value, in the order in which ops read them: code follows it, and must not
+  // depend on addresses.
+  std::vector<std::pair<const Value *, Leaf>> leaves;
+  std::vector<Access> results; // one for each yielded value
+
+  const Leaf *leafOf(const Value *value) const; // null: not a leaf
 
   // Everything that is addressed by the iteration space.
   std::vector<Access *> accesses();

@@ -100,10 +100,10 @@ Expected<Epilogue> Planner::epilogue(const std::vector<LogicalAxis> &axes, size_
     for (unsigned i = 0; i < inner->numOperands(); ++i) {
       const Value *value = inner->operand(i);
       if (!value || (value->definingOp() && value->definingOp()->kind() != OpKind::Param) ||
-          out.leaves.count(value))
+          out.leafOf(value))
         continue;
       EDGECC_TRY(read, leaf(*inner, i, axes, iterationAxes));
-      out.leaves.emplace(value, std::move(read));
+      out.leaves.emplace_back(value, std::move(read));
     }
   }
   return out;
