@@ -5,8 +5,10 @@
 
 Each program is bare_main.c and the model, without a C library. It runs the model on one thread and
 on three and fails if the bits differ. Floats may be off by 1e-4 of the largest magnitude, integers
-not at all. Exit codes: 0 right, 1 wrong, 77 this machine cannot run that code.
+not at all. Exit codes: 0 right, 1 wrong, 77 this machine cannot run that code (a failure where CI
+is set and QEMU is missing).
 """
+import os
 import pathlib
 import re
 import shutil
@@ -64,7 +66,8 @@ class Builder:
         subprocess.run([self.clang, f"--target={TRIPLES[self.target]}", *march, "-std=c11", "-O2",
                         "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-builtin",
                         "-fno-stack-protector", "-fno-pic", f"-I{folder}",
-                        f"-I{self.source}/runtime/include", f"-DEACH_INPUT(X)={each['INPUT']}",
+                        f"-I{self.source}", f"-I{self.source}/runtime/include",
+                        f"-DEACH_INPUT(X)={each['INPUT']}",
                         f"-DEACH_OUTPUT(X)={each['OUTPUT']}", "-c",
                         self.source / "tests/cross/bare_main.c", "-o", folder / "main.o"],
                        check=True)
@@ -152,7 +155,7 @@ def main():
     edgecc, clang, lld, source, shared, target, cpu, *only = sys.argv[1:]
     if reason := why_not_here(target, cpu):
         print("skipped:", reason)
-        return 77
+        return 1 if target != "x86-64" and os.environ.get("CI") else 77
     builder = Builder(edgecc, clang, lld, source, target, cpu)
     tests = {name: small(function) for name, function in CASES.items()}
     for name, bound in MODELS.items():
