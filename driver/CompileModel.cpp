@@ -250,6 +250,8 @@ Expected<void> emitNative(const Module &module, const CompileOptions &o,
   summary.cachedKernels = cache ? cache->hits() - before : 0;
   summary.layers = code.layers.size();
   summary.kernels = code.kernelCount;
+  for (const auto &parameter : module.parameters())
+    summary.parameterBytes += static_cast<int64_t>(parameter->content.bytes());
   summary.weightsBytes = static_cast<int64_t>(code.weights.size());
   summary.arenaBytes = code.arenaBytes;
   summary.scratchBytes = code.scratchBytesPerThread;

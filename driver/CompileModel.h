@@ -27,7 +27,8 @@ struct CompileSummary {
   std::string tuning; // what --tune measured, in a sentence
   int64_t macs = 0;
   int64_t codeAndWeightsBytes = 0; // size of the file
-  int64_t weightsBytes = 0;
+  int64_t parameterBytes = 0;      // of constants as the model has them
+  int64_t weightsBytes = 0;        // of constants as kernels read them: packed or transformed
   int64_t arenaBytes = 0, scratchBytes = 0;
   double seconds = 0;
 };

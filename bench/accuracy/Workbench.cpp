@@ -11,6 +11,11 @@ namespace edgecc::bench {
 
 namespace fs = std::filesystem;
 
+double timesSmaller(const Compiled &floating, const Compiled &compressed) {
+  return static_cast<double>(floating.summary.parameterBytes) /
+         static_cast<double>(compressed.summary.weightsBytes);
+}
+
 bool Workbench::isWanted(const std::string &model) const {
   return settings_.models.empty() || std::find(settings_.models.begin(), settings_.models.end(),
                                                model) != settings_.models.end();

@@ -32,6 +32,10 @@ struct Compiled {
   driver::CompileSummary summary;
 };
 
+// The float model's parameters, in bytes, over the weights of the compressed one as its file holds
+// them. (Float kernels may hold transformed weights, which are larger.)
+double timesSmaller(const Compiled &floating, const Compiled &compressed);
+
 // A task with its samples.
 struct Prepared {
   const Task *task = nullptr;

@@ -45,9 +45,12 @@ private:
 
   void emitUnit(llvm::Value *unit) {
     llvm::Value *rest = unit;
-    llvm::Value *blockX = digit(rest, s_.unitsX(c_));
-    llvm::Value *blockY = digit(rest, s_.unitsY(c_));
+    int64_t groupUnits = s_.unitsX(c_) * s_.unitsY(c_) / s_.rowGroups;
+    llvm::Value *rows = digit(rest, groupUnits);
     llvm::Value *blockColumns = digit(rest, s_.unitsColumns());
+    rows = e_.b.CreateAdd(rows, times(digit(rest, s_.rowGroups), groupUnits));
+    llvm::Value *blockX = digit(rows, s_.unitsX(c_));
+    llvm::Value *blockY = digit(rows, s_.unitsY(c_));
     outer_.assign(c_.outer.size(), nullptr);
     for (size_t i = c_.outer.size(); i-- > 0;)
       outer_[i] = digit(rest, c_.outer[i]);
@@ -244,7 +247,7 @@ std::string keyOf(const Contraction &c, const Schedule &s) {
                      c.right.arg, name(c.right.dtype), fmt::join(c.right.outer, ","),
                      fmt::join(c.right.tapStrides, ","), c.right.channelStride,
                      c.right.columnStride, c.right.zeroPointArg, c.right.zeroPointColumnStride);
-  out += fmt::format(" B{},{},{} ", s.blockY, s.blockX, s.blockColumns);
+  out += fmt::format(" B{},{},{},{} ", s.blockY, s.blockX, s.blockColumns, s.rowGroups);
   return out + c.epilogue.str();
 }
 

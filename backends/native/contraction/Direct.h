@@ -73,8 +73,11 @@ struct Schedule {
   bool staged = false;    // input rows are copied to scratch, padded, before use
   int64_t pixelPitch = 0; // of staged rows: channels, and a gap where strides would collide
   Tiling tiling;
-  int64_t blockY = 1, blockX = 1;   // rows of a work unit
-  int64_t blockColumns = 1;         // column tiles of a work unit
+  int64_t blockY = 1, blockX = 1; // rows of a work unit
+  int64_t blockColumns = 1;       // column tiles of a work unit
+  // Units are in the order [outer][group of rows][columns][rows of the group], so that threads get
+  // even parts where column tiles differ.
+  int64_t rowGroups = 1;
   std::vector<ReductionLoop> loops; // strides in bytes; strideB for packed full tiles of 1 column
   // The innermost loop runs over groups of a run of this many consecutive elements.
   int64_t run = 1;

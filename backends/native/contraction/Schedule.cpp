@@ -1,3 +1,4 @@
+#include "backends/native/contraction/Balance.h"
 #include "backends/native/contraction/Direct.h"
 
 #include <algorithm>
@@ -184,10 +185,57 @@ static std::vector<ReductionLoop> mergedLoops(const Contraction &c, const LeftSt
   return out;
 }
 
+// How uneven the parts of two and of four threads are.
+static double unevenness(const Contraction &c, const Schedule &s) {
+  const Tiling &tiling = s.tiling;
+  int64_t rows = s.unitsX(c) * s.unitsY(c) / s.rowGroups;
+  int64_t block = s.blockX * s.blockY, last = c.rowsX * c.rowsY - (rows * s.rowGroups - 1) * block;
+  std::vector<double> costs;
+  for (int64_t outer = 0; outer < product(c.outer); ++outer)
+    for (int64_t group = 0; group < s.rowGroups; ++group)
+      for (int64_t tile = 0; tile < tiling.count(); tile += s.blockColumns) {
+        int64_t to = std::min(tile + s.blockColumns, tiling.count());
+        int64_t columns = (std::min(to, tiling.fullCount) - tile) * tiling.full.padded();
+        if (to > tiling.fullCount)
+          columns += tiling.tail.padded();
+        for (int64_t row = 0; row < rows; ++row)
+          costs.push_back(static_cast<double>(
+              columns * (row + 1 == rows && group + 1 == s.rowGroups ? last : block)));
+      }
+  return imbalance(costs, 2) + 0.5 * imbalance(costs, 4);
+}
+
+// Where the blocks of columns differ, their units alternate with those of others: rows are in
+// groups, of which each goes through all columns.
+static void balanceColumns(const Contraction &c, Schedule &s, int64_t step) {
+  constexpr int64_t kMaxOuter = 16, kGroupRows = 24;
+  constexpr double kWorth = 0.03;
+  int64_t &block = c.rowsY == 1 ? s.blockX : s.blockY;
+  int64_t extent = c.rowsY == 1 ? c.rowsX : c.rowsY;
+  if (s.unitsColumns() == 1 || block >= extent || product(c.outer) > kMaxOuter)
+    return;
+  double least = unevenness(c, s);
+  Schedule best = s;
+  const int64_t chosen = block;
+  for (block = std::max(step, chosen - 3 * step); block <= std::min(extent, chosen + 3 * step);
+       block += step)
+    for (s.rowGroups = 1; s.rowGroups <= 4; s.rowGroups *= 2) {
+      int64_t rows = s.unitsX(c) * s.unitsY(c);
+      if (rows % s.rowGroups != 0 || c.rowsX * c.rowsY < kGroupRows * s.rowGroups)
+        continue;
+      double uneven = unevenness(c, s);
+      if (uneven < least - kWorth) {
+        least = uneven;
+        best = s;
+      }
+    }
+  s = best;
+}
+
 // Work units: enough for eight threads when there is much to do, none of less than a few
-// microseconds.
+// microseconds. The product of a vector and a matrix takes the time of reading the matrix.
 static void chooseBlocks(const Contraction &c, Schedule &s) {
-  constexpr double kUnitMacs = 3e5;
+  const double kUnitMacs = c.rowsY * c.rowsX == 1 ? 3e4 : 3e5;
   constexpr int64_t kMaxUnits = 32, kMaxStagedBytes = 256 << 10;
   int64_t outer = std::max<int64_t>(1, product(c.outer));
   double macs = static_cast<double>(outer) * static_cast<double>(c.rowsY * c.rowsX) *
@@ -213,6 +261,8 @@ static void chooseBlocks(const Contraction &c, Schedule &s) {
   s.blockY = alongX ? 1 : block;
   s.blockX = alongX ? std::min(block, c.rowsX) : c.rowsX;
   s.blockColumns = ceilDiv(s.tiling.count(), splitColumns);
+  balanceColumns(c, s, step);
+  block = alongX ? s.blockX : s.blockY;
   if (!s.staged)
     return;
   // Staged rows should stay in the second-level cache.
@@ -220,6 +270,7 @@ static void chooseBlocks(const Contraction &c, Schedule &s) {
   while (block > step && stagedElements(c, s) * bytes > kMaxStagedBytes) {
     block = roundUp(block / 2, step);
     (alongX ? s.blockX : s.blockY) = block;
+    s.rowGroups = 1;
   }
 }
 

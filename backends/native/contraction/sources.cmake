@@ -1,4 +1,5 @@
 list(APPEND NATIVE_SOURCES
+  contraction/Balance.cpp
   contraction/Convert.cpp
   contraction/Cost.cpp
   contraction/Depthwise.cpp

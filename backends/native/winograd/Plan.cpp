@@ -1,3 +1,4 @@
+#include "backends/native/contraction/Balance.h"
 #include "backends/native/winograd/Cost.h"
 
 #include <algorithm>
@@ -65,6 +66,24 @@ void choosePanels(WinogradPlan &plan, const Contraction &c, int64_t lanes) {
   }
 }
 
+// Of the kernel with the products.
+double uneven(const WinogradPlan &plan, const Contraction &c) {
+  constexpr int64_t kAlwaysEven = 64;
+  int64_t panels = plan.split ? plan.panels() : 1, groups = c.outer[1];
+  if (groups * plan.blocks() * panels > kAlwaysEven)
+    return 1;
+  std::vector<double> costs;
+  for (int64_t group = 0; group < groups; ++group)
+    for (int64_t block = 0; block < plan.blocks(); ++block)
+      for (int64_t panel = 0; panel < panels; ++panel) {
+        int64_t tiles = std::min(plan.blockTiles, plan.tiles - block * plan.blockTiles);
+        int64_t columnTiles = std::min(plan.split ? plan.panelTiles : plan.tiling.count(),
+                                       plan.tiling.count() - panel * plan.panelTiles);
+        costs.push_back(static_cast<double>(tiles * columnTiles));
+      }
+  return imbalance(costs, 2);
+}
+
 } // namespace
 
 bool canUseWinograd(const Contraction &c) {
@@ -111,10 +130,11 @@ std::optional<WinogradPlan> planWinograd(const Contraction &c, WinogradTile tile
     plan.inputUnit = ceilDiv(plan.blockTiles, kManyBlocks);
     choosePanels(plan, c, lanes);
     plan.cycles = winogradCycles(c, plan, target);
-    if (!best || plan.cycles < best->cycles * 0.995)
+    plan.uneven = uneven(plan, c);
+    if (!best || plan.weight() < best->weight() * 0.995)
       best = plan;
   };
-  constexpr int64_t kMaxBlockTiles = 128, kMinBlockTiles = 10;
+  constexpr int64_t kMaxBlockTiles = 128, kMinBlockTiles = 4;
   int64_t most = std::max<int64_t>(1, plan.tiles / kMinBlockTiles), last = 0;
   // By tiles, not by blocks: an image may be as large as a model says.
   for (int64_t tiles = std::min(kMaxBlockTiles, plan.tiles); tiles > 0; --tiles) {
@@ -170,10 +190,10 @@ std::optional<WinogradPlan> chooseWinograd(const Contraction &c, ConvAlgorithm a
       continue;
     auto plan = planWinograd(c, tile, target);
     // Larger tiles round more.
-    if (plan && (!best || plan->cycles < 0.97 * best->cycles))
+    if (plan && (!best || plan->weight() < 0.97 * best->weight()))
       best = std::move(plan);
   }
-  if (best && algorithm == ConvAlgorithm::Auto && best->cycles > directCycles)
+  if (best && algorithm == ConvAlgorithm::Auto && best->weight() > directCycles)
     return {};
   return best;
 }

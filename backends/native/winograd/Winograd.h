@@ -28,7 +28,8 @@ struct WinogradPlan {
   int64_t inputPitch = 0, inputPlane = 0;     // of transformed inputs: [frequency][tile][channel]
   int64_t productPitch = 0, productPlane = 0; // of products: [frequency][tile][column of a panel]
   int64_t borderPitch = 0;                    // of a pixel of a tile that reaches beyond the image
-  double cycles = 0;                          // estimated
+  double cycles = 0;                          // estimated, of one core
+  double uneven = 1;                          // see imbalance, for two threads
 
   int64_t frequencies() const { return y.points() * x.points(); }
   int64_t blocks() const { return (tiles + blockTiles - 1) / blockTiles; }
@@ -36,6 +37,8 @@ struct WinogradPlan {
   int64_t inputFloats() const { return frequencies() * inputPlane; }
   int64_t productFloats() const { return frequencies() * productPlane; }
   int64_t borderFloats() const { return y.points() * x.points() * borderPitch; }
+  // What plans are compared by: time on one thread and, for a quarter, on two.
+  double weight() const { return cycles * (0.75 + 0.25 * uneven); }
   std::string str() const; // "Winograd 4x4"
 };
 
@@ -52,7 +55,7 @@ struct WinogradTile {
 std::optional<WinogradPlan> planWinograd(const Contraction &contraction, WinogradTile tile,
                                          const NativeTarget &target);
 
-// The plan that `algorithm` asks for; Auto: the fastest one if it is estimated to take less than
+// The plan that `algorithm` asks for; Auto: the one of least weight if that is below
 // `directCycles`.
 std::optional<WinogradPlan> chooseWinograd(const Contraction &contraction, ConvAlgorithm algorithm,
                                            double directCycles, const NativeTarget &target);

@@ -44,7 +44,7 @@ Expected<Tables> runCombined(const Workbench &bench) {
       };
       table.add({{"model", task.model},
                  {"removed", std::abs(100 * (1 - ratio(after.macs, before.macs)))},
-                 {"smaller", ratio(before.weightsBytes, after.weightsBytes)},
+                 {"smaller", timesSmaller(prepared.floating, *compiled)},
                  {"arena", ratio(before.arenaBytes, after.arenaBytes)},
                  {"faster", times[0] / times[1]},
                  {"float", mean(floating.right)},

@@ -63,12 +63,9 @@ private:
     EDGECC_TRY(inputs, prepared.split.scored().inputs(0));
     Compiled *models[] = {&prepared.floating, &int8};
     EDGECC_TRY(times, bench_.time(models, inputs));
-    auto weights = [](const Compiled &one) {
-      return static_cast<double>(one.summary.weightsBytes);
-    };
     return Table::Row{{"model", prepared.task->model},
                       {"samples", prepared.split.scored().size()},
-                      {"smaller", weights(prepared.floating) / weights(int8)},
+                      {"smaller", timesSmaller(prepared.floating, int8)},
                       {"float_ms", times[0] / 1e6},
                       {"int8_ms", times[1] / 1e6},
                       {"faster", times[0] / times[1]}};
