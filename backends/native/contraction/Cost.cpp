@@ -35,6 +35,7 @@ double operationsPerStep(const Product &product, const NativeTarget &target) {
   switch (product.kind) {
   case Product::Kind::Dot8:
   case Product::Kind::PairBF16:
+  case Product::Kind::Scalar16:
     return 1;
   case Product::Kind::Pair16:
     return target.has("avx512vnni") && target.vectorBytes == 64 ? 1 : 1.2;
@@ -96,7 +97,7 @@ private:
     leftType_ = activations_;
     if (bytes_) {
       bool dot = target_.dot8 && weights_ == DType::I8;
-      product_ = dot ? Product::dot8(target_) : Product::wide16(target_);
+      product_ = dot ? Product::dot8(target_) : Product::integers16(target_);
       shifted_ = activations_ != product_.a;
     } else if (isFloat(activations_)) {
       if (pairs_)
@@ -108,9 +109,7 @@ private:
   }
 
   int64_t elementBytes(DType type) const { return std::max(1u, bitWidth(type) / 8); }
-  unsigned maxLanes() const {
-    return target_.lanes(static_cast<unsigned>(product_.accumulatorBytes()));
-  }
+  unsigned maxLanes() const { return product_.maxLanes(target_); }
   // Where requantisation follows, the sums of bytes leave as bytes.
   int64_t resultBytes() const { return bytes_ ? 1 : elementBytes(activations_); }
 

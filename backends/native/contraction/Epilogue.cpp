@@ -84,8 +84,12 @@ bool usesLoop(const Epilogue &epilogue, const ColumnTile &tile, int64_t rows) {
   return rows > 1 && vectors * instructionsPerVector(epilogue) > kMaxStraightLine;
 }
 
-// Vectors that are finished together: results of one byte are narrowed four vectors at a time.
-size_t vectorsAtOnce(const Epilogue &epilogue) {
+// Vectors that are finished together: results of one byte are narrowed four vectors at a time. On
+// RISC-V joined sums would have to lie in neighbouring registers during all of the reduction, which
+// makes the allocator spill them.
+size_t vectorsAtOnce(const Epilogue &epilogue, const NativeTarget &target) {
+  if (target.arch == Arch::RISCV64)
+    return 1;
   bool bytes = std::ranges::any_of(
       epilogue.results, [](const Access &result) { return bitWidth(result.dtype) == 8; });
   return bytes && epilogue.fused ? 4 : 1;
@@ -297,7 +301,7 @@ void emitEpilogue(KernelEmitter &e, const Epilogue &epilogue, const Product &pro
                   const ColumnTile &tile, RowTile rows, const Position &origin,
                   const std::vector<llvm::Value *> &accumulators, llvm::Value *scratch) {
   EpilogueEmitter emitter(e, epilogue, product, origin);
-  size_t parts = tile.parts.size(), atOnce = vectorsAtOnce(epilogue);
+  size_t parts = tile.parts.size(), atOnce = vectorsAtOnce(epilogue, e.target);
   if (!usesLoop(epilogue, tile, rows.size())) {
     std::vector<Piece> pieces;
     auto add = [&](size_t row, size_t part) {

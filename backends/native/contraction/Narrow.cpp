@@ -83,14 +83,14 @@ Expected<NarrowPlan> planNarrow(const NarrowOperands &in, const NativeTarget &ta
   int64_t shift = in.left == DType::U16 ? -32768 : 0;
   if (bitWidth(in.left) == 16 && isSmall && !plan.leftZeroAtRunTime && !plan.rightZeroAtRunTime &&
       (in.rightConstant || zero + shift == 0)) {
-    plan.product = Product::wide16(target);
+    plan.product = Product::integers16(target);
     plan.leftShift = shift;
     plan.leftPadding = plan.leftCorrection = zero + shift;
     return plan;
   }
   plan.leftShift = -zero;
   // Differences of bytes have nine bits, those of 16-bit elements seventeen.
-  plan.product = isByte(in.left) && isByteOrNibble(in.right) ? Product::wide16(target)
+  plan.product = isByte(in.left) && isByteOrNibble(in.right) ? Product::integers16(target)
                                                              : Product::plain(DType::I32);
   return plan;
 }

@@ -2,6 +2,7 @@
 #include "backends/native/contraction/Convert.h"
 
 #include <llvm/IR/IntrinsicsAArch64.h>
+#include <llvm/IR/IntrinsicsRISCV.h>
 #include <llvm/IR/IntrinsicsX86.h>
 
 using namespace llvm;
@@ -12,6 +13,12 @@ Product Product::dot8(const NativeTarget &target) {
   assert(target.dot8);
   DType a = target.arch == Arch::X86_64 ? DType::U8 : DType::I8;
   return {Kind::Dot8, a, DType::I8, DType::I32, 4};
+}
+
+Product Product::integers16(const NativeTarget &target) {
+  if (target.arch == Arch::RISCV64 && target.has("v"))
+    return {Kind::Scalar16, DType::I16, DType::I16, DType::I32, 1};
+  return wide16(target);
 }
 
 Product Product::wide16(const NativeTarget &target) {
@@ -36,8 +43,13 @@ bool Product::convertsColumns(DType type) {
   return type == DType::I8 || type == DType::I16 || type == DType::F16 || type == DType::BF16;
 }
 
+unsigned Product::maxLanes(const NativeTarget &target) const {
+  unsigned lanes = target.lanes(static_cast<unsigned>(accumulatorBytes()));
+  return kind == Kind::Scalar16 ? 2 * lanes : lanes;
+}
+
 std::string Product::str() const {
-  static const char *const names[] = {"plain", "dot8", "pair16", "wide16", "pairbf16"};
+  static const char *const names[] = {"plain", "dot8", "pair16", "wide16", "scalar16", "pairbf16"};
   return std::string(names[static_cast<int>(kind)]) + ":" + std::string(edgecc::name(a)) + "*" +
          std::string(edgecc::name(b)) + (nibbles ? "/2>" : ">") +
          std::string(edgecc::name(accumulator)) + (block ? "*" + std::to_string(block) : "");
@@ -47,6 +59,8 @@ llvm::Value *loadSplatGroup(KernelEmitter &e, const Product &product, llvm::Valu
                             unsigned lanes) {
   if (product.group == product.steps()) {
     llvm::Value *scalar = e.load(product.a, pointer);
+    if (product.kind == Product::Kind::Scalar16)
+      return scalar;
     if (product.kind == Product::Kind::Wide16)
       scalar = e.b.CreateSExt(scalar, e.b.getInt32Ty());
     return e.splat(scalar, lanes);
@@ -135,6 +149,25 @@ static llvm::Value *pairBF16(KernelEmitter &e, llvm::Value *a, llvm::Value *b, l
                              {sum, e.b.CreateBitCast(a, halves), e.b.CreateBitCast(b, halves)});
 }
 
+// vwmacc.vx: a is a scalar. LLVM finds the instruction in a multiplication and an addition for some
+// of a tile's rows only, so it is named. Vectors of fixed length are the first elements of scalable
+// ones, which have `lanes` elements in the narrowest registers.
+static llvm::Value *scalar16(KernelEmitter &e, llvm::Value *a, llvm::Value *b, llvm::Value *sum,
+                             unsigned lanes) {
+  constexpr unsigned kBlocks = 2; // of 64 bits, in a register of 128
+  auto scalable = [&](llvm::Value *fixed) {
+    auto *type = ScalableVectorType::get(cast<VectorType>(fixed->getType())->getElementType(),
+                                         lanes / kBlocks);
+    return e.b.CreateInsertVector(type, PoisonValue::get(type), fixed, e.b.getInt64(0));
+  };
+  llvm::Value *wideSum = scalable(sum), *columns = scalable(b);
+  llvm::Value *next = e.b.CreateIntrinsic(
+      Intrinsic::riscv_vwmacc,
+      {wideSum->getType(), a->getType(), columns->getType(), e.b.getInt64Ty()},
+      {wideSum, a, columns, e.i64(lanes), e.i64(3 /* what lies behind is undefined */)});
+  return e.b.CreateExtractVector(sum->getType(), next, e.b.getInt64(0));
+}
+
 llvm::Value *multiplyAccumulate(KernelEmitter &e, const Product &product, llvm::Value *a,
                                 llvm::Value *b, llvm::Value *accumulator, unsigned lanes) {
   switch (product.kind) {
@@ -144,6 +177,8 @@ llvm::Value *multiplyAccumulate(KernelEmitter &e, const Product &product, llvm::
     return pair16(e, a, b, accumulator, lanes);
   case Product::Kind::PairBF16:
     return pairBF16(e, a, b, accumulator, lanes);
+  case Product::Kind::Scalar16:
+    return scalar16(e, a, b, accumulator, lanes);
   case Product::Kind::Plain:
   case Product::Kind::Wide16:
     break;

@@ -14,6 +14,7 @@ struct Product {
     Dot8,     // four 8-bit elements into i32: vpdpbusd (u8 x i8), sdot (i8 x i8)
     Pair16,   // two 16-bit elements into i32: pmaddwd, vpdpwssd
     Wide16,   // one 16-bit element, extended to i32
+    Scalar16, // the same, where the left operand stays in a scalar register: RISC-V's vwmacc.vx
     PairBF16, // two bf16 elements into f32: vdpbf16ps
   };
   Kind kind = Kind::Plain;
@@ -31,7 +32,11 @@ struct Product {
 
   static Product plain(DType type) { return {Kind::Plain, type, type, type, 1}; }
   static Product dot8(const NativeTarget &target);
-  static Product wide16(const NativeTarget &target); // Pair16 where there is an instruction for it
+  // 16-bit elements, for matrix products: Pair16 or Scalar16 where there is an instruction for it,
+  // else Wide16.
+  static Product integers16(const NativeTarget &target);
+  // Of two vectors.
+  static Product wide16(const NativeTarget &target);
 
   // Where hasPairBF16.
   static Product pairBF16() { return {Kind::PairBF16, DType::BF16, DType::BF16, DType::F32, 2}; }
@@ -49,10 +54,12 @@ struct Product {
   Product ofNibbles() const;
   // Whether loadColumns reads a right operand of `type`, in a product that is Plain in f32.
   static bool convertsColumns(DType type);
+  // Lanes of the widest vector of sums. Widening instructions fill two registers at once.
+  unsigned maxLanes(const NativeTarget &target) const;
   std::string str() const;
 };
 
-// The elements of one step at `pointer`, repeated in all lanes.
+// The elements of one step at `pointer`, repeated in all lanes (Scalar16: not repeated).
 llvm::Value *loadSplatGroup(KernelEmitter &e, const Product &product, llvm::Value *pointer,
                             unsigned lanes);
 

@@ -24,9 +24,7 @@ public:
           int64_t depth)
       : target_(target), product_(product), rowsY_(rowsY), rowsX_(rowsX), depth_(depth) {}
 
-  unsigned maxLanes() const {
-    return target_.lanes(static_cast<unsigned>(product_.accumulatorBytes()));
-  }
+  unsigned maxLanes() const { return product_.maxLanes(target_); }
 
   unsigned minLanes() const { return std::min(4u, maxLanes()); }
 
@@ -42,6 +40,9 @@ public:
   int64_t maxRows(const ColumnTile &tile) const {
     int64_t parts = static_cast<int64_t>(tile.parts.size());
     int64_t budget = target_.vectorRegisters;
+    // Sums take two registers, columns one; two stay free.
+    if (product_.kind == Product::Kind::Scalar16)
+      return std::max<int64_t>(1, (budget - 2 - parts) / (2 * parts));
     // Schedulers load ahead, so that a tile that needs every register spills; how far ahead was
     // found by looking at the code (a test does).
     if (target_.arch == Arch::AArch64)
