@@ -71,19 +71,23 @@ static const std::vector<std::string> &knownFeatures(Arch arch) {
 
 struct Level {
   const char *name;
-  const char *features; // beyond the previous level
+  const char *base;     // the level that it extends, listed before it; null: none
+  const char *features; // beyond those of `base`
 };
 
 static const std::vector<Level> &levels(Arch arch) {
   static const std::vector<Level> x86 = {
-      {"baseline", ""},
-      {"avx2", "sse3 ssse3 sse4.1 sse4.2 popcnt avx f16c fma avx2 bmi bmi2"},
-      {"avx512", "avx512f avx512cd avx512bw avx512dq avx512vl"},
-      {"avx512vnni", "avx512vnni"}};
-  static const std::vector<Level> arm = {
-      {"baseline", "neon"}, {"neon", ""}, {"dotprod", "dotprod"}};
+      {"baseline", nullptr, ""},
+      {"avx2", nullptr, "sse3 ssse3 sse4.1 sse4.2 popcnt avx f16c fma avx2 bmi bmi2"},
+      {"avxvnni", "avx2", "avxvnni"},
+      {"avx512", "avx2", "avx512f avx512cd avx512bw avx512dq avx512vl"},
+      {"avx512vnni", "avx512", "avx512vnni"}};
+  static const std::vector<Level> arm = {{"baseline", nullptr, "neon"},
+                                         {"neon", "baseline", ""},
+                                         {"dotprod", "neon", "dotprod"},
+                                         {"i8mm", "dotprod", "i8mm"}};
   static const std::vector<Level> riscv = {
-      {"baseline", "m a f d c"}, {"rv64gc", ""}, {"rv64gcv", "v"}};
+      {"baseline", nullptr, "m a f d c"}, {"rv64gc", "baseline", ""}, {"rv64gcv", "rv64gc", "v"}};
   switch (arch) {
   case Arch::X86_64:
     return x86;
@@ -125,7 +129,11 @@ static void plan(NativeTarget &target) {
       target.vectorRegisters = 32;
       target.maskedMemory = true;
     }
-    target.dot8 = target.has("avxvnni") || (target.has("avx512vnni") && target.vectorBytes == 64);
+    target.dot8 =
+        target.vectorBytes == 64
+            ? target.has("avx512vnni")
+            : target.vectorBytes == 32 &&
+                  (target.has("avxvnni") || (target.has("avx512vnni") && target.has("avx512vl")));
     break;
   case Arch::AArch64:
     target.dot8 = target.has("dotprod");
@@ -183,14 +191,18 @@ static std::vector<std::string> split(const std::string &text) {
 }
 
 static Expected<void> setLevel(NativeTarget &target, const std::string &level) {
-  std::string names;
-  for (const Level &candidate : levels(target.arch)) {
-    for (const std::string &feature : split(candidate.features))
-      target.features.push_back(feature);
-    names += (names.empty() ? "" : ", ") + std::string(candidate.name);
-    if (level == candidate.name)
-      return {};
+  const std::vector<Level> &all = levels(target.arch);
+  auto find = [&](std::string_view name) { return std::ranges::find(all, name, &Level::name); };
+  if (auto found = find(level); found != all.end()) {
+    for (const Level *each = &*found; each; each = each->base ? &*find(each->base) : nullptr) {
+      auto features = split(each->features);
+      target.features.insert(target.features.begin(), features.begin(), features.end());
+    }
+    return {};
   }
+  std::string names;
+  for (const Level &candidate : all)
+    names += (names.empty() ? "" : ", ") + std::string(candidate.name);
   return error("unknown CPU level '" + level + "' for " + archName(target.arch), "--cpu",
                "use " + names + (target.arch == hostArch() ? " or host" : "") +
                    ", optionally followed by +feature or -feature");

@@ -34,8 +34,8 @@ struct NativeTarget {
 
 // `target`: "native", "x86-64", "aarch64", "riscv64" (the last three with "-none" for bare metal).
 // `cpu`: "host" (only for the host's architecture; the default there), "baseline", a named level
-// (x86-64: "avx2", "avx512", "avx512vnni"; aarch64: "neon", "dotprod"; riscv64: "rv64gc",
-// "rv64gcv") or such a level followed by +feature/-feature, e.g. "avx2+f16c".
+// (x86-64: "avx2", "avxvnni", "avx512", "avx512vnni"; aarch64: "neon", "dotprod", "i8mm"; riscv64:
+// "rv64gc", "rv64gcv") or such a level followed by +feature/-feature, e.g. "avx2+f16c".
 Expected<NativeTarget> resolveTarget(const std::string &target, const std::string &cpu);
 
 } // namespace edgecc::native

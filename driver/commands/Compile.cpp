@@ -47,9 +47,10 @@ void declare(CLI::App &app, CompileOptions &o, std::string &emit, std::string &b
          "native (default), x86-64, aarch64 or riscv64; with -none for bare metal; myriadx, "
          "hailo8 or another device, or the path of a device description (.json)")
       ->type_name("T");
-  app.add_option("--cpu", o.cpu,
-                 "host (default on the host's architecture), baseline, avx2, avx512, avx512vnni, "
-                 "neon, dotprod, rv64gc, rv64gcv; optionally with +feature or -feature")
+  app.add_option(
+         "--cpu", o.cpu,
+         "host (default on the host's architecture), baseline, avx2, avxvnni, avx512, avx512vnni, "
+         "neon, dotprod, i8mm, rv64gc, rv64gcv; optionally with +feature or -feature")
       ->type_name("C");
   declareCompressArguments(app, o.compress);
   declareDeviceArguments(app, o, budget);

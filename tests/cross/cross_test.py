@@ -33,6 +33,8 @@ EMULATORS = {"neon": ["qemu-aarch64", "-cpu", "cortex-a53"],
              "rv64gcv": ["qemu-riscv64", "-cpu", "rv64,v=true,vlen=128,vext_spec=v1.0"]}
 CPU_FLAGS = {"baseline": [], "avx2": ["avx2", "fma", "f16c", "bmi2"],
              "avx512": ["avx512f", "avx512bw", "avx512dq", "avx512vl"],
+             # AVX-VNNI's code in the encodings of AVX-512, which machines without AVX-VNNI run
+             "avx2+avx512f+avx512vl+avx512vnni": ["avx512vl", "avx512_vnni"],
              "avx512vnni": ["avx512bw", "avx512dq", "avx512vl", "avx512_vnni"]}
 TRIPLES = {"x86-64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu",
            "riscv64": "riscv64-linux-gnu"}

@@ -62,11 +62,14 @@ int64_t floatOps(const Module &module) {
 std::vector<std::string> levels() {
   std::vector<std::string> usable;
 #if defined(__x86_64__)
-  const char *const names[] = {"baseline", "avx2", "avx512", "avx512vnni"};
+  // The one with + is AVX-VNNI's code in the encodings of AVX-512.
+  const char *const names[] = {"baseline", "avx2", "avx512", "avx2+avx512f+avx512vl+avx512vnni",
+                               "avx512vnni"};
   const bool has[] = {true, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"),
+                      __builtin_cpu_supports("avx512vnni") != 0,
                       __builtin_cpu_supports("avx512vnni") != 0};
-  for (int i = 0; i < 4; ++i)
+  for (size_t i = 0; i < std::size(has); ++i)
     if (has[i])
       usable.push_back(names[i]);
 #else

@@ -40,6 +40,7 @@ def arm(integer):
 
 LEVELS = {
     "avx2": x86(r"^vfmadd\d+ps .*%ymm", r"^vpmaddwd .*%ymm"),
+    "avxvnni": x86(r"^vfmadd\d+ps .*%ymm", r"^(\{vex\} *)?vpdpbusds? .*%ymm"),
     "avx512": x86(r"^vfmadd\d+ps .*%zmm", r"^vpmaddwd .*%zmm"),
     "avx512vnni": x86(r"^vfmadd\d+ps .*%zmm", r"^vpdpbusds? .*%zmm"),
     "neon": arm(r"^smlal2? v\d+\.4s"),

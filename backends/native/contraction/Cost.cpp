@@ -38,7 +38,7 @@ double operationsPerStep(const Product &product, const NativeTarget &target) {
   case Product::Kind::Scalar16:
     return 1;
   case Product::Kind::Pair16:
-    return target.has("avx512vnni") && target.vectorBytes == 64 ? 1 : 1.2;
+    return target.dot8 ? 1 : 1.2;
   case Product::Kind::Wide16:
     return 2.2;
   case Product::Kind::Plain:

@@ -126,7 +126,7 @@ static llvm::Value *dot8(KernelEmitter &e, llvm::Value *a, llvm::Value *b, llvm:
 
 static llvm::Value *pair16(KernelEmitter &e, llvm::Value *a, llvm::Value *b, llvm::Value *sum,
                            unsigned lanes) {
-  if (e.target.has("avx512vnni") && e.target.vectorBytes == 64) {
+  if (e.target.dot8) {
     Intrinsic::ID id = pick(lanes, Intrinsic::x86_avx512_vpdpwssd_128,
                             Intrinsic::x86_avx512_vpdpwssd_256, Intrinsic::x86_avx512_vpdpwssd_512);
     return e.b.CreateIntrinsic(id, {}, {sum, a, b});

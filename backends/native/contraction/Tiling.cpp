@@ -54,7 +54,7 @@ public:
       --budget;
     // Narrow products extend or multiply into temporaries.
     if (product_.kind == Product::Kind::Wide16 ||
-        (product_.kind == Product::Kind::Pair16 && !target_.has("avx512vnni")) ||
+        (product_.kind == Product::Kind::Pair16 && !target_.dot8) ||
         (product_.kind == Product::Kind::Plain && !isFloat(product_.accumulator)))
       budget -= 2;
     // Factors of blocks stay in registers beside the columns, which need a copy to be widened in.

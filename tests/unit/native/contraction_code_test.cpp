@@ -44,6 +44,7 @@ INSTANTIATE_TEST_SUITE_P(
     Targets, ContractionCode,
     testing::Values(HotLoop{"x86-64", "avx2", DType::F32, "vfmadd", "%rsp)"},
                     HotLoop{"x86-64", "avx512", DType::F32, "vfmadd", "%rsp)"},
+                    HotLoop{"x86-64", "avxvnni", DType::U8, "vpdpbusd", "%rsp)"},
                     HotLoop{"x86-64", "avx512vnni", DType::U8, "vpdpbusd", "%rsp)"},
                     HotLoop{"x86-64", "avx512vnni+avx512bf16", DType::BF16, "vdpbf16ps", "%rsp)"},
                     HotLoop{"aarch64", "neon", DType::F32, "fmla", "[sp"},

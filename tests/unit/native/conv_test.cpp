@@ -7,7 +7,8 @@ namespace {
 class NativeConv : public NativeContraction {};
 
 INSTANTIATE_TEST_SUITE_P(Levels, NativeConv,
-                         testing::Values("baseline", "avx2", "avx512", "avx512vnni"));
+                         testing::Values("baseline", "avx2", "avx2+avx512f+avx512vl+avx512vnni",
+                                         "avx512", "avx512vnni"));
 
 TEST_P(NativeConv, ConvMatchesNaiveLoops) {
   Harness h(1);

@@ -7,7 +7,8 @@ namespace {
 class NativeMatMul : public NativeContraction {};
 
 INSTANTIATE_TEST_SUITE_P(Levels, NativeMatMul,
-                         testing::Values("baseline", "avx2", "avx512", "avx512vnni"));
+                         testing::Values("baseline", "avx2", "avx2+avx512f+avx512vl+avx512vnni",
+                                         "avx512", "avx512vnni"));
 
 struct MatrixCase {
   Dims a, b; // logical, before transA and transB
