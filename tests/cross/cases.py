@@ -448,6 +448,33 @@ def recurrence():
 
 
 @case
+def long_short_term_memory():
+    """Gates i, o, f, c in ONNX's order; both directions, a network's usual ending behind it."""
+    t, n, features, hidden = 6, 2, 10, 12
+    x = seeded(t, n, features)
+    w, r = (seeded(2, 4 * hidden, k, seed=s) / 4 for k, s in ((features, 2), (hidden, 3)))
+    b = seeded(2, 8 * hidden, seed=4) / 4
+    model = Model()
+    model.input("x", np.float32, x.shape)
+    for name, value in (("w", w), ("r", r), ("b", b)):
+        model.constant(name, value)
+    model.node("LSTM", ["x", "w", "r", "b"], ["z"], hidden_size=hidden, direction="bidirectional")
+    sigmoid = lambda v: 1 / (1 + np.exp(-v))
+    z = np.zeros((t, 2, n, hidden))
+    for d, order in ((0, range(t)), (1, reversed(range(t)))):
+        h = c = np.zeros((n, hidden))
+        bias = (b[d, :4 * hidden] + b[d, 4 * hidden:]).astype(np.float64)
+        for step in order:
+            i, o, f, g = np.split(x[step] @ w[d].T + h @ r[d].T + bias, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+            z[step, d] = h
+    y = np.exp(z)
+    y = (y / y.sum(-1, keepdims=True)).astype(np.float32)
+    return one_output(model, "Softmax", ["z"], np.float32, y.shape, axis=-1), [x], [y]
+
+
+@case
 def non_max_suppression():
     """Five boxes, of which the second overlaps the first; as many results as are asked for."""
     boxes = np.array([[[0, 0, 10, 10], [0, 1, 10, 11], [20, 20, 30, 30], [0, 20, 10, 30],
