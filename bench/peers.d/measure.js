@@ -29,7 +29,8 @@ class Measurement {
     return result;
   }
 
-  // { threads, ms: {runtime}, ratio: {peer}, peer (the faster one), toFasterPeer, figures: {runtime} }
+  // { threads, ms: {runtime}, ratio: {peer}, peer (the faster one), toFasterPeer, figures: {runtime},
+  // least (of edgecc's runs) }
   measure(each, threads) {
     const { statistic, seconds } = this.options;
     const probe = this.runtimes[0].run(each, threads, 3);
@@ -39,7 +40,8 @@ class Measurement {
     // in the comparison tell that.
     const times = (name, key, net) => rounds[name]
       .map((figures) => Math.max(figures[key] - (net ? this.base[threads][name][key] : 0), 1e-4));
-    const row = { threads, ms: { edgecc: median(times('edgecc', statistic, true)) }, ratio: {}, figures: {} };
+    const row = { threads, ms: { edgecc: median(times('edgecc', statistic, true)) }, ratio: {}, figures: {},
+      least: Math.min(...times('edgecc', 'least', false)) };
     for (const [name, list] of Object.entries(rounds)) {
       row.figures[name] = summarise(list);
       // The least: a start happens once in a process, so that one disturbance would be all of it.
