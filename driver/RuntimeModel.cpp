@@ -43,7 +43,8 @@ static RuntimeModel::Port portOf(const edgecc_tensor_info &info) {
   return port;
 }
 
-Expected<RuntimeModel> RuntimeModel::load(const std::filesystem::path &path, unsigned threads) {
+Expected<RuntimeModel> RuntimeModel::load(const std::filesystem::path &path, unsigned threads,
+                                          const edgecc_thread_pool *pool) {
   RuntimeModel out;
   out.path_ = path.string();
   edgecc_error detail{};
@@ -54,6 +55,7 @@ Expected<RuntimeModel> RuntimeModel::load(const std::filesystem::path &path, uns
   edgecc_context_options options{};
   options.struct_size = sizeof options;
   options.num_threads = threads;
+  options.thread_pool = pool;
   edgecc_context *context = nullptr;
   if (edgecc_context_create(model, &options, &context, &detail) != EDGECC_OK)
     return error(detail.text, out.path_);

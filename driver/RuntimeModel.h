@@ -50,7 +50,9 @@ protected:
 // A loaded blob with one context.
 class RuntimeModel : public RunnableModel {
 public:
-  static Expected<RuntimeModel> load(const std::filesystem::path &path, unsigned threads);
+  // Without `pool` the model has threads of its own.
+  static Expected<RuntimeModel> load(const std::filesystem::path &path, unsigned threads,
+                                     const edgecc_thread_pool *pool = nullptr);
 
   Expected<void> run() override;
   Tensor output(unsigned index) const override;

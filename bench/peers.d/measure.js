@@ -30,7 +30,7 @@ class Measurement {
   }
 
   // { threads, ms: {runtime}, ratio: {peer}, peer (the faster one), toFasterPeer, figures: {runtime},
-  // least (of edgecc's runs) }
+  // least (of edgecc's runs), balance (see Edgecc) }
   measure(each, threads) {
     const { statistic, seconds } = this.options;
     const probe = this.runtimes[0].run(each, threads, 3);
@@ -54,6 +54,7 @@ class Measurement {
       row.ms[name] = median(theirs);
       row.ratio[name] = median(ours.map((time, i) => time / theirs[i]));
     }
+    row.balance = this.runtimes[0].balance(each, threads);
     row.peer = Object.keys(row.ratio).reduce((a, b) => (row.ratio[a] >= row.ratio[b] ? a : b));
     row.toFasterPeer = row.ratio[row.peer];
     return row;

@@ -25,12 +25,12 @@ const speedUp = (result) => firstRow(result).least / lastRow(result).least;
 function timeTable(results, threads) {
   const header = ['network'];
   for (const n of threads) header.push(`edgecc ${n}T`, `ORT ${n}T`, `ncnn ${n}T`, 'to faster peer');
-  if (threads.length > 1) header.push('speed-up');
+  if (threads.length > 1) header.push('speed-up', 'at most');
   return table(header, results.map((result) => {
     const cells = [result.name + (isCounted(firstRow(result)) ? '' : ' *')];
     for (const row of result.rows)
       cells.push(...['edgecc', 'onnxruntime', 'ncnn'].map((name) => milliseconds(row.ms[name])), ratio(row.toFasterPeer));
-    if (threads.length > 1) cells.push(ratio(speedUp(result)));
+    if (threads.length > 1) cells.push(ratio(speedUp(result)), ratio(lastRow(result).balance));
     return cells;
   }));
 }

@@ -2,6 +2,7 @@
 #include "driver/Arguments.h"
 #include "driver/Console.h"
 #include "driver/RuntimeModel.h"
+#include "driver/WorkBalance.h"
 #include "frontend/io/MappedFile.h"
 #include "frontend/io/TensorPb.h"
 
@@ -65,7 +66,29 @@ Expected<Shares> profileShares(RuntimeModel &model, unsigned runs) {
 struct BenchOptions {
   std::string blob, json, testData;
   unsigned threads = 1, runs = 20;
+  bool balance = false;
 };
+
+Expected<void> writeJson(const std::string &file, const nlohmann::json &json) {
+  if (file.empty())
+    return {};
+  std::string text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return writeFile(file, std::as_bytes(std::span(text)));
+}
+
+Expected<void> showBalance(const BenchOptions &o) {
+  EDGECC_TRY(balance, measureBalance(o.blob, o.threads, o.runs));
+  fmt::print("{} threads at most {:.2f} times as fast: {} of {}, in {} divided kernels\n",
+             o.threads, balance.speedUp(), formatTime(balance.longestNs),
+             formatTime(balance.wholeNs), balance.parts);
+  return writeJson(o.json, {{"blob", o.blob},
+                            {"threads", o.threads},
+                            {"runs", o.runs},
+                            {"speed_up", balance.speedUp()},
+                            {"whole_ns", balance.wholeNs},
+                            {"longest_ns", balance.longestNs},
+                            {"parts", balance.parts}});
+}
 
 Expected<void> execute(const BenchOptions &o) {
   int64_t before = residentBytes();
@@ -112,24 +135,20 @@ Expected<void> execute(const BenchOptions &o) {
   fmt::print("time in vector kernels {:.1f} %, scalar loops {:.1f} %, support calls {:.1f} %\n",
              shares.kinds[EDGECC_LAYER_VECTOR_KERNEL], shares.kinds[EDGECC_LAYER_SCALAR_LOOP],
              shares.kinds[EDGECC_LAYER_SUPPORT_CALL]);
-  if (o.json.empty())
-    return {};
-  nlohmann::json json = {{"blob", o.blob},
-                         {"threads", o.threads},
-                         {"runs", o.runs},
-                         {"median_ns", median},
-                         {"min_ns", least},
-                         {"processor_ns", processor},
-                         {"load_ns", nanoseconds(start, loaded)},
-                         {"first_run_ns", nanoseconds(ready, first)},
-                         {"memory_bytes", memory},
-                         {"weights_bytes", weights},
-                         {"arena_bytes", arena},
-                         {"vector_percent", shares.kinds[EDGECC_LAYER_VECTOR_KERNEL]},
-                         {"scalar_percent", shares.kinds[EDGECC_LAYER_SCALAR_LOOP]},
-                         {"support_percent", shares.kinds[EDGECC_LAYER_SUPPORT_CALL]}};
-  std::string text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  return writeFile(o.json, std::as_bytes(std::span(text)));
+  return writeJson(o.json, {{"blob", o.blob},
+                            {"threads", o.threads},
+                            {"runs", o.runs},
+                            {"median_ns", median},
+                            {"min_ns", least},
+                            {"processor_ns", processor},
+                            {"load_ns", nanoseconds(start, loaded)},
+                            {"first_run_ns", nanoseconds(ready, first)},
+                            {"memory_bytes", memory},
+                            {"weights_bytes", weights},
+                            {"arena_bytes", arena},
+                            {"vector_percent", shares.kinds[EDGECC_LAYER_VECTOR_KERNEL]},
+                            {"scalar_percent", shares.kinds[EDGECC_LAYER_SCALAR_LOOP]},
+                            {"support_percent", shares.kinds[EDGECC_LAYER_SUPPORT_CALL]}});
 }
 
 } // namespace
@@ -147,10 +166,15 @@ int benchCommand(int argc, char **argv) {
       ->check(CLI::Range(1u, 1000000u));
   app.add_option("--test-data", options.testData, "folder with input_J.pb; without it zeros")
       ->type_name("DIR");
+  app.add_flag(
+         "--balance", options.balance,
+         "how evenly the work divides among --threads: what each would do is run and timed one "
+         "after another, on inputs of zeros")
+      ->excludes("--test-data");
   app.add_option("--json", options.json, "write the results there for scripts")->type_name("FILE");
   if (auto exit = parseArguments(app, argc, argv))
     return *exit;
-  auto result = execute(options);
+  auto result = options.balance ? showBalance(options) : execute(options);
   return result ? kSuccess : report(result.error());
 }
 

@@ -23,6 +23,13 @@ class Edgecc {
       load: r.load_ns / 1e6, first: r.first_run_ns / 1e6,
       memory: r.memory_bytes, weights: r.weights_bytes, arena: r.arena_bytes };
   }
+
+  // How many times as fast the division of the work lets that number of threads be.
+  balance(each, threads) {
+    execFileSync(this.edgecc, ['bench', each.blob, '--balance', '--threads', threads, '--json', this.json],
+      { stdio: ['ignore', 'pipe', 'pipe'] });
+    return JSON.parse(fs.readFileSync(this.json)).speed_up;
+  }
 }
 
 module.exports = { Edgecc };
