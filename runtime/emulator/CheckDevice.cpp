@@ -228,9 +228,11 @@ void checkMachine(const DataflowMachineT &machine, Checker &check) {
   check.require(machine.link != nullptr, "dataflow.link", "is missing");
   check.require(machine.link_width_multiple >= 1 && machine.link_width_multiple <= 4096,
                 "dataflow.link_width_multiple", "must lie in [1, 4096]");
-  for (uint32_t layers : {machine.softmax_layers, machine.normalization_layers})
-    check.require(layers >= 1 && layers <= 64, "dataflow.softmax_layers, normalization_layers",
-                  "must lie in [1, 64]");
+  auto layers = [&](uint32_t count, const char *field) {
+    check.require(count >= 1 && count <= 64, field, "must lie in [1, 64]");
+  };
+  layers(machine.softmax_layers, "dataflow.softmax_layers");
+  layers(machine.normalization_layers, "dataflow.normalization_layers");
   check.notNegative(machine.context_switch_us, "dataflow.context_switch_us");
   check.positive(machine.configuration_gb_s, "dataflow.configuration_gb_s");
   check.require(isPowerOfTwo(machine.row_alignment) && machine.row_alignment <= 4096,

@@ -16,6 +16,25 @@ uint64_t recurrenceMacs(const Op &op) {
          (elementsOf(op.operand(1)) + elementsOf(op.operand(2)));
 }
 
+bool isRecurrence(const Op &op) {
+  return op.kind() == OpKind::LSTM || op.kind() == OpKind::GRU || op.kind() == OpKind::RNN;
+}
+
+// Of regions one trip: how many there are is not known before they run.
+uint64_t macsOf(const Op &op) {
+  if (isRecurrence(op))
+    return recurrenceMacs(op);
+  uint64_t macs = 0;
+  for (unsigned i = 0; i < op.numRegions(); ++i)
+    for (const auto &inner : op.region(i).ops())
+      macs += macsOf(*inner);
+  auto alone = taskOf(op);
+  if (!alone || !alone->kernel.AsContraction())
+    return macs;
+  std::vector<std::vector<int64_t>> dims(alone->inputDims.begin(), alone->inputDims.end());
+  return macs + emulator::workOf(alone->kernel, alone->stages, dims, alone->output()->dims()).macs;
+}
+
 } // namespace
 
 HostWork hostWorkOf(const Task &task) {
@@ -25,15 +44,7 @@ HostWork hostWorkOf(const Task &task) {
       work.elements += elementsOf(operand);
     for (unsigned i = 0; i < op->numResults(); ++i)
       work.elements += elementsOf(op->result(i));
-    if (op->kind() == OpKind::LSTM || op->kind() == OpKind::GRU) {
-      work.macs += recurrenceMacs(*op);
-      continue;
-    }
-    auto alone = taskOf(*op);
-    if (!alone || !alone->kernel.AsContraction())
-      continue;
-    std::vector<std::vector<int64_t>> dims(alone->inputDims.begin(), alone->inputDims.end());
-    work.macs += emulator::workOf(alone->kernel, alone->stages, dims, alone->output()->dims()).macs;
+    work.macs += macsOf(*op);
   }
   return work;
 }
