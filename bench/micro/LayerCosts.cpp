@@ -30,6 +30,28 @@ bool isDepthwise(const Op &op) {
   return op.kind() == OpKind::Conv && op.integer("group") > 1 && op.operand(1)->dims()[1] == 1;
 }
 
+// The type in which kernels hold the layer's input: quantised values pass through pooling and
+// rearrangement as they are.
+DType inputType(const Op &op) {
+  const Value *value = op.operand(0);
+  while (const Op *source = value->definingOp()) {
+    if (source->kind() == OpKind::DequantizeLinear)
+      return source->operand(0)->type.dtype;
+    if (source->kind() != OpKind::MaxPool && !source->def().is(OpTrait::DataMovement))
+      break;
+    value = source->operand(0);
+  }
+  return value->type.dtype;
+}
+
+bool isByte(DType dtype) { return dtype == DType::I8 || dtype == DType::U8; }
+
+bool multipliesBytes(const Op &op) {
+  const Op *weights = op.operand(1)->definingOp();
+  return isByte(inputType(op)) && weights && weights->kind() == OpKind::DequantizeLinear &&
+         isByte(weights->operand(0)->type.dtype);
+}
+
 } // namespace
 
 Expected<std::map<std::string, LayerCost>> layerCosts(const Module &module,
@@ -46,11 +68,12 @@ Expected<std::map<std::string, LayerCost>> layerCosts(const Module &module,
   walk(copy->main().body, [&](const Op &op) {
     if (!isLayer(op))
       return;
-    const Op *source = op.operand(0)->definingOp();
+    bool bytes = multipliesBytes(op);
     std::string node = op.location.substr(0, op.location.find(','));
     out[node] = {.what = shapeOf(op),
-                 .predictedNs = target.cost(op),
-                 .isBytes = source && source->kind() == OpKind::DequantizeLinear,
+                 .predictedNs =
+                     bytes ? target.costAs(op, inputType(op), DType::I8) : target.cost(op),
+                 .isBytes = bytes,
                  .isBF16 = op.operand(1)->type.dtype == DType::BF16,
                  .isDepthwise = isDepthwise(op),
                  .isVectorMatrix = costOf(op).macs == op.operand(1)->type.elements()};
