@@ -44,5 +44,6 @@ LEVELS = {level.name: level for level in (
     _x86("avx512vnni", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"),
     _arm("neon", "cortex-a53"),
     _arm("dotprod", "max"),
+    _arm("i8mm", "max"),
     _riscv("rv64gc", "rv64,v=false"),
     _riscv("rv64gcv", "rv64,v=true,vlen=128,vext_spec=v1.0"))}

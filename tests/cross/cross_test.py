@@ -29,6 +29,7 @@ MODELS = {"mnist_8": BOUND, "mlperf_kws_fp32": BOUND, "mlperf_kws_qdq": 0.05}
 # rv64gc must run on a core that has no vectors, rv64gcv on the narrowest registers that V allows.
 EMULATORS = {"neon": ["qemu-aarch64", "-cpu", "cortex-a53"],
              "dotprod": ["qemu-aarch64", "-cpu", "max"],
+             "i8mm": ["qemu-aarch64", "-cpu", "max"],
              "rv64gc": ["qemu-riscv64", "-cpu", "rv64,v=false"],
              "rv64gcv": ["qemu-riscv64", "-cpu", "rv64,v=true,vlen=128,vext_spec=v1.0"]}
 CPU_FLAGS = {"baseline": [], "avx2": ["avx2", "fma", "f16c", "bmi2"],

@@ -22,7 +22,7 @@ from cross_test import CASES, Builder, why_not_here  # noqa: E402
 from cases import seeded  # noqa: E402
 
 LEVELS = [("x86-64", "avx2"), ("x86-64", "avx512vnni"), ("aarch64", "neon"),
-          ("aarch64", "dotprod"), ("riscv64", "rv64gc"), ("riscv64", "rv64gcv")]
+          ("aarch64", "dotprod"), ("aarch64", "i8mm"), ("riscv64", "rv64gc"), ("riscv64", "rv64gcv")]
 # Convolutions with strides and residuals, depthwise ones, softmax, layer normalisation and GELU.
 NETWORKS = ["resnet8", "ds_cnn", "mobilenet_v2_0.35_96", "vit_32"]
 QUANTIZED = ["resnet8", "mobilenet_v2_0.35_96"]

@@ -36,6 +36,7 @@ double operationsPerStep(const Product &product, const NativeTarget &target) {
   case Product::Kind::Dot8:
   case Product::Kind::PairBF16:
   case Product::Kind::Scalar16:
+  case Product::Kind::Matrix8:
     return 1;
   case Product::Kind::Pair16:
     return target.dot8 ? 1 : 1.2;
@@ -273,6 +274,7 @@ private:
 
   void estimateDirect() {
     c_.collapse();
+    c_.product = product_ = fasterProduct(c_, target_);
     Schedule s = scheduleOf(c_, target_);
     int64_t steps = 1;
     for (const ReductionLoop &loop : s.loops)

@@ -91,6 +91,10 @@ struct Schedule {
 
 Schedule scheduleOf(const Contraction &contraction, const NativeTarget &target);
 
+// The product that takes fewer instructions: the contraction's own, or one with the same results.
+// The right operand must be constant.
+Product fasterProduct(const Contraction &contraction, const NativeTarget &target);
+
 // Elements of the left operand between neighbouring rows, lines and taps, as the micro-kernel sees
 // them: in place or staged.
 struct LeftStrides {

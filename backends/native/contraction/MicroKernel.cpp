@@ -1,4 +1,5 @@
 #include "backends/native/contraction/MicroKernel.h"
+#include "backends/native/contraction/MatrixSums.h"
 
 namespace edgecc::native {
 
@@ -19,19 +20,29 @@ public:
   }
 
   std::vector<llvm::Value *> run(llvm::Value *a, llvm::Value *b) {
+    if (isMatrix()) {
+      MatrixSums squares(e_, kernel_);
+      return squares.rows(sum(a, b, squares.initial()));
+    }
     std::vector<llvm::Value *> sums;
     for (size_t row = 0; row < kernel_.rows.size(); ++row)
       for (size_t part = 0; part < kernel_.parts.size(); ++part)
         sums.push_back(kernel_.initial.empty()
                            ? zeroAccumulator(e_, kernel_.product, kernel_.parts[part].lanes)
                            : kernel_.initial[part]);
+    return sum(a, b, std::move(sums));
+  }
+
+private:
+  bool isMatrix() const { return kernel_.product.kind == Product::Kind::Matrix8; }
+
+  std::vector<llvm::Value *> sum(llvm::Value *a, llvm::Value *b, std::vector<llvm::Value *> sums) {
     for (const ReductionLoop &loop : loops_)
       if (loop.extent == 0)
         return sums;
     return nest(0, a, b, std::move(sums));
   }
 
-private:
   std::vector<llvm::Value *> nest(size_t level, llvm::Value *a, llvm::Value *b,
                                   std::vector<llvm::Value *> sums) {
     if (level == loops_.size())
@@ -108,6 +119,10 @@ private:
   }
 
   std::vector<llvm::Value *> step(llvm::Value *a, llvm::Value *b, std::vector<llvm::Value *> sums) {
+    if (isMatrix()) {
+      MatrixSums(e_, kernel_).step(a, b, sums);
+      return sums;
+    }
     const Product &product = kernel_.product;
     std::vector<llvm::Value *> columns;
     for (const TilePart &part : kernel_.parts)

@@ -47,6 +47,8 @@ public:
     if (addWinogradKernels())
       return {};
     c_.collapse();
+    if (constant_)
+      c_.product = fasterProduct(c_, context->target);
     Schedule schedule = scheduleOf(c_, context->target);
     if (constant_)
       args[c_.right.arg] = {Storage::Space::Weights, 0,

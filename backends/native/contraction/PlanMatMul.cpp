@@ -52,6 +52,8 @@ public:
     if (constant_ && narrow_.leftCorrection != 0)
       addCorrection();
     c_.collapse();
+    if (constant_)
+      c_.product = fasterProduct(c_, context->target);
     Schedule schedule = scheduleOf(c_, context->target);
     if (constant_)
       args[c_.right.arg] = {Storage::Space::Weights, 0,

@@ -371,4 +371,22 @@ int64_t packedBytes(const Contraction &c, const Schedule &s) {
   return roundUp(packedColumnBytes(c, s) * s.tiling.paddedColumns(), 64);
 }
 
+Product fasterProduct(const Contraction &c, const NativeTarget &target) {
+  if (c.product.kind != Product::Kind::Dot8 || c.product.nibbles || !target.has("i8mm") ||
+      c.rowsY * c.rowsX < 2)
+    return c.product;
+  Contraction pairs = c;
+  pairs.product = Product::matrix8();
+  // Instructions for each row: products, and what copies and completes its groups. A matrix
+  // product is of two rows, but of two columns instead of four.
+  auto instructions = [&](const Contraction &each) {
+    Schedule s = scheduleOf(each, target);
+    auto count = static_cast<double>(s.tiling.paddedColumns()) / 4;
+    for (const ReductionLoop &loop : s.loops)
+      count *= static_cast<double>(loop.extent);
+    return count + (s.staged ? static_cast<double>(c.left.channels) / 4 : 0);
+  };
+  return instructions(pairs) < instructions(c) ? pairs.product : c.product;
+}
+
 } // namespace edgecc::native

@@ -47,6 +47,8 @@ public:
     // found by looking at the code (a test does).
     if (target_.arch == Arch::AArch64)
       budget -= product_.kind == Product::Kind::Dot8 ? 6 : 3;
+    if (product_.kind == Product::Kind::Matrix8) // columns take two registers, rows come in pairs
+      return std::max<int64_t>(1, (budget - 2 * parts - 1) / (2 * parts) * 2);
     else if (target_.vectorRegisters <= 16)
       budget -= 1;
     // Two-operand multiply + add needs a register for the product.
@@ -71,6 +73,8 @@ public:
   }
 
   double tileCycles(const ColumnTile &tile, int64_t rows) const {
+    if (product_.kind == Product::Kind::Matrix8)
+      rows += rows % 2; // the last one is paired with itself
     double arithmetic = 0, loads = 0.5 * static_cast<double>(rows);
     for (const TilePart &part : tile.parts) {
       double wide = part.lanes * static_cast<double>(product_.accumulatorBytes()) > 32 ? 1.0 : 0.5;

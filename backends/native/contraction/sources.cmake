@@ -7,6 +7,7 @@ list(APPEND NATIVE_SOURCES
   contraction/Direct.cpp
   contraction/Epilogue.cpp
   contraction/Gather.cpp
+  contraction/MatrixSums.cpp
   contraction/MicroKernel.cpp
   contraction/Narrow.cpp
   contraction/Operands.cpp
