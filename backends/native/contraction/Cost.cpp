@@ -6,6 +6,7 @@
 #include "ir/OpDef.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace edgecc::native {
@@ -96,6 +97,8 @@ public:
 private:
   void chooseProduct() {
     leftType_ = activations_;
+    pairs_ = pairs_ && weights_ == DType::BF16 &&
+             (activations_ == DType::F32 || activations_ == DType::BF16);
     if (bytes_) {
       bool dot = target_.dot8 && weights_ == DType::I8;
       product_ = dot ? Product::dot8(target_) : Product::integers16(target_);
@@ -305,7 +308,9 @@ private:
     bool joined = pitch == c_.left.channels && c_.left.windows.back().stride == c_.left.channels;
     double run = joined ? 1e9 : toDouble(c_.left.channels);
     double whole = std::floor(run / vector), rest = joined ? 0 : run - whole * vector;
-    return joined ? 2.5 / vector : (whole * 2.5 + rest * 1.5 + 4) / run;
+    // The rest of a pixel takes a narrower vector for each power of two in it.
+    return joined ? 2.5 / vector
+                  : (whole * 2.5 + 2 * std::popcount(static_cast<uint64_t>(rest)) + 3) / run;
   }
 
   void estimatePlanar() {

@@ -45,14 +45,19 @@ private:
 
   void emitUnit(llvm::Value *unit) {
     llvm::Value *rest = unit;
+    outer_.assign(c_.outer.size(), nullptr);
+    size_t slower = c_.outer.size();
+    if (s_.groupsInside) {
+      --slower;
+      outer_[slower] = digit(rest, c_.outer[slower]);
+    }
     int64_t groupUnits = s_.unitsX(c_) * s_.unitsY(c_) / s_.rowGroups;
     llvm::Value *rows = digit(rest, groupUnits);
     llvm::Value *blockColumns = digit(rest, s_.unitsColumns());
     rows = e_.b.CreateAdd(rows, times(digit(rest, s_.rowGroups), groupUnits));
     llvm::Value *blockX = digit(rows, s_.unitsX(c_));
     llvm::Value *blockY = digit(rows, s_.unitsY(c_));
-    outer_.assign(c_.outer.size(), nullptr);
-    for (size_t i = c_.outer.size(); i-- > 0;)
+    for (size_t i = slower; i-- > 0;)
       outer_[i] = digit(rest, c_.outer[i]);
     std::tie(fromX_, toX_) = range(blockX, s_.blockX, c_.rowsX);
     std::tie(fromY_, toY_) = range(blockY, s_.blockY, c_.rowsY);
@@ -143,7 +148,11 @@ private:
     llvm::Value *whole =
         e_.b.CreateAdd(fromY_, times(e_.b.CreateUDiv(lines, e_.i64(rows.y)), rows.y));
     e_.loop(
-        fromY_, whole, rows.y, [&](llvm::Value *y) { emitLine(tile, rows, y, column, right); },
+        fromY_, whole, rows.y,
+        [&](llvm::Value *y) {
+          prefetchNextGroup(rows, y, right);
+          emitLine(tile, rows, y, column, right);
+        },
         "y");
     bool evenBlocks = s_.blockY % rows.y == 0 && c_.rowsY % rows.y == 0;
     if (rows.y > 1 && !evenBlocks)
@@ -215,15 +224,37 @@ private:
       for (int64_t dy = 0; dy < rows.y; ++dy)
         for (int64_t dx = 0; dx < rows.x; ++dx)
           for (int64_t at = 0; at < tile.columns * bytes; at += kLine)
-            prefetch(first, (dy * access->y() + dx * access->x()) * bytes + at);
+            prefetch(first, (dy * access->y() + dx * access->x()) * bytes + at, kForWriting);
     }
   }
 
-  void prefetch(llvm::Value *pointer, int64_t offset) {
-    constexpr int kForWriting = 1, kKeep = 3, kData = 1;
+  // Starts to fetch a part of the next group's weights, which are used next and too few for a core
+  // to see that they are read in order: they would arrive one line after the other.
+  void prefetchNextGroup(RowTile rows, llvm::Value *y, llvm::Value *right) {
+    constexpr int64_t kLine = 64, kMostLines = 8;
+    bool next = s_.groupsInside || s_.unitsX(c_) * s_.unitsY(c_) == 1;
+    if (c_.right.kind != RightOperand::Kind::Packed || c_.outer.empty() ||
+        c_.right.outer.back() != 1 || s_.tiling.count() != 1 || !next)
+      return;
+    int64_t matrix = packedBytes(c_, s_), parts = std::max<int64_t>(s_.blockY / rows.y, 1);
+    int64_t lines = (matrix / kLine + parts - 1) / parts;
+    if (lines > kMostLines)
+      return;
+    llvm::Value *part = e_.b.CreateUDiv(e_.b.CreateSub(y, fromY_), e_.i64(rows.y));
+    llvm::Value *from = e_.b.CreateAdd(times(part, lines * kLine), e_.i64(matrix));
+    // Behind the last group it may be anything.
+    llvm::Value *pointer = e_.b.CreateGEP(e_.b.getInt8Ty(), right, from);
+    for (int64_t line = 0; line < lines; ++line)
+      prefetch(pointer, line * kLine, kForReading);
+  }
+
+  static constexpr int kForReading = 0, kForWriting = 1;
+
+  void prefetch(llvm::Value *pointer, int64_t offset, int purpose) {
+    constexpr int kKeep = 3, kData = 1;
     e_.b.CreateIntrinsic(llvm::Intrinsic::prefetch, {pointer->getType()},
-                         {e_.b.CreateInBoundsGEP(e_.b.getInt8Ty(), pointer, e_.i64(offset)),
-                          e_.b.getInt32(kForWriting), e_.b.getInt32(kKeep), e_.b.getInt32(kData)});
+                         {e_.b.CreateGEP(e_.b.getInt8Ty(), pointer, e_.i64(offset)),
+                          e_.b.getInt32(purpose), e_.b.getInt32(kKeep), e_.b.getInt32(kData)});
   }
 
   KernelEmitter &e_;
@@ -247,7 +278,8 @@ std::string keyOf(const Contraction &c, const Schedule &s) {
                      c.right.arg, name(c.right.dtype), fmt::join(c.right.outer, ","),
                      fmt::join(c.right.tapStrides, ","), c.right.channelStride,
                      c.right.columnStride, c.right.zeroPointArg, c.right.zeroPointColumnStride);
-  out += fmt::format(" B{},{},{},{} ", s.blockY, s.blockX, s.blockColumns, s.rowGroups);
+  out += fmt::format(" B{},{},{},{}{} ", s.blockY, s.blockX, s.blockColumns, s.rowGroups,
+                     s.groupsInside ? "g" : "");
   return out + c.epilogue.str();
 }
 

@@ -78,6 +78,9 @@ struct Schedule {
   // Units are in the order [outer][group of rows][columns][rows of the group], so that threads get
   // even parts where column tiles differ.
   int64_t rowGroups = 1;
+  // Whether units count the last outer axis first: what all groups read of a large image then stays
+  // in the second-level cache.
+  bool groupsInside = false;
   std::vector<ReductionLoop> loops; // strides in bytes; strideB for packed full tiles of 1 column
   // The innermost loop runs over groups of a run of this many consecutive elements.
   int64_t run = 1;

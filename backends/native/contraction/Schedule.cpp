@@ -274,6 +274,20 @@ static void chooseBlocks(const Contraction &c, Schedule &s) {
   }
 }
 
+// Groups share the cache lines of an image whose channels are innermost.
+static bool readsGroupsTogether(const Contraction &c, const Schedule &s) {
+  constexpr int64_t kCachedBytes = 512 << 10;
+  if (c.outer.empty() || c.right.kind != RightOperand::Kind::Packed || c.right.outer.back() == 0 ||
+      c.left.channelStride != 1 || c.left.outer.back() != c.left.channels ||
+      s.unitsY(c) * s.unitsX(c) == 1)
+    return false;
+  int64_t groups = c.outer.back(), pixels = 1;
+  for (const Window &window : c.left.windows)
+    pixels *= window.in;
+  return pixels * groups * c.left.channels * (bitWidth(c.left.dtype) / 8) > kCachedBytes &&
+         groups * packedBytes(c, s) <= kCachedBytes / 2;
+}
+
 // Whether rows at this distance fall on so few sets of a first-level cache (64 sets, 8 ways,
 // 64-byte lines) that a tile's rows evict one another between two reads of a line.
 static bool rowsCollide(int64_t strideBytes, int64_t rows) {
@@ -349,6 +363,7 @@ Schedule scheduleOf(const Contraction &c, const NativeTarget &target) {
         steps * p.groupBytesB() *
             std::max(s.tiling.full.padded() * (s.tiling.fullCount > 0), s.tiling.tail.padded()),
         64);
+  s.groupsInside = readsGroupsTogether(c, s);
   if (s.tiling.fullCount > 0)
     s.tileBytes = epilogueScratchBytes(c.epilogue, p, s.tiling.full);
   if (s.tiling.tail.columns > 0)

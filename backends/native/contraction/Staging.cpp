@@ -107,7 +107,10 @@ private:
   llvm::Value *inVectors(llvm::Value *count, unsigned least,
                          const std::function<void(llvm::Value *, unsigned)> &body) {
     llvm::Value *done = e_.i64(0);
-    for (unsigned lanes = lanes_; lanes >= least; lanes = lanes > 1 ? std::max(lanes / 4, 1u) : 0) {
+    // Of a count that is known, only the steps that it has cost anything.
+    unsigned narrower = llvm::isa<llvm::ConstantInt>(count) ? 2 : 4;
+    for (unsigned lanes = lanes_; lanes >= least;
+         lanes = lanes > 1 ? std::max(lanes / narrower, 1u) : 0) {
       llvm::Value *end = b_.CreateAnd(count, e_.i64(-static_cast<int64_t>(lanes)));
       e_.loop(done, end, lanes, [&](llvm::Value *i) { body(i, lanes); });
       done = end;

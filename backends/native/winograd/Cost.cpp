@@ -12,6 +12,8 @@ namespace {
 constexpr double kKernelStart = 250, kUnitStart = 60, kTileStart = 18;
 constexpr double kFirstLevelRate = 24; // bytes a cycle from the second into the first level
 constexpr double kThirdLevelRate = 14, kMemoryRate = 9;
+// Of a group's weights, too few for a core to fetch ahead what is read in order.
+constexpr double kGroupRate = 4.5;
 // Of buffers that a unit writes and reads again: what stays in a second-level cache beside the
 // weights and images that stream through it, and what no part of stays.
 constexpr double kStaysBytes = 450e3, kLeavesBytes = 1050e3;
@@ -114,6 +116,8 @@ private:
       cycles += columnTile(plan_.tiling.tail, rows);
     cycles *= frequencies_;
     double bytes = weightBytes();
+    if (c_.outer[1] > 1)
+      return cycles + bytes / kGroupRate;
     if (plan_.blocks() > 1 && bytes < kSecondLevelBytes / 2)
       return cycles;
     bool again = bytes < (plan_.blocks() > 1 ? kThirdLevelBytes : kKeptBytes);
