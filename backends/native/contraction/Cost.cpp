@@ -345,14 +345,10 @@ private:
       // Columns of the input that are woven for each result.
       double columns = toDouble(x.span(s.tileX)) / toDouble(s.tileX * s.shifts);
       double used = toDouble(std::min<int64_t>(s.groups * 4, (s.shifts - 1) * y.step + y.taps));
-      double weave = columns * (s.together == 2 ? 4 * toDouble(s.groups)
-                                                : 8 * toDouble(s.groups) + 0.5 * used);
+      double weave = columns * (8 * toDouble(s.groups) + used);
       double products = 4 * toDouble(s.groups * x.taps);
       cost_.arithmetic = rows * blocks * width * (0.55 * weave + 1.0 * products);
       cost_.epilogue = rows * blocks * width * 7.5;
-      double staged = toDouble(y.in + y.taps) / toDouble(c_.rowsY) * toDouble(x.span(c_.rowsX)) /
-                      toDouble(c_.rowsX);
-      cost_.staging = rows * blocks * staged * 2.2;
       return;
     }
     double vectors = std::ceil(toDouble(c_.columns) / maxLanes());

@@ -1,5 +1,6 @@
 #include "backends/native/contraction/Depthwise.h"
 #include "backends/native/contraction/Convert.h"
+#include "backends/native/contraction/PixelTiles.h"
 
 #include <algorithm>
 #include <cstring>
@@ -22,30 +23,6 @@ static unsigned lanesFor(int64_t channels, unsigned most) {
   auto lanes = static_cast<unsigned>(
       llvm::bit_ceil(static_cast<uint64_t>(std::min<int64_t>(channels, most))));
   return std::max(lanes, std::min(4u, most));
-}
-
-// Pixels [first, first + count) of a line, `repeat` times one after the other.
-struct PixelTile {
-  int64_t first, count, repeat;
-};
-
-static bool insideX(const Window &x, int64_t first, int64_t count) {
-  return first * x.step - x.pad >= 0 &&
-         (first + count - 1) * x.step + (x.taps - 1) * x.tapStep - x.pad < x.in;
-}
-
-// Tiles that reach over the border stand alone; runs of others form loops.
-static std::vector<PixelTile> tilesOf(const Window &x, int64_t rowsX, int64_t tileX) {
-  std::vector<PixelTile> out;
-  for (int64_t first = 0; first < rowsX; first += tileX) {
-    int64_t count = std::min(tileX, rowsX - first);
-    bool inside = insideX(x, first, count);
-    if (inside && !out.empty() && out.back().count == count && insideX(x, out.back().first, count))
-      ++out.back().repeat;
-    else
-      out.push_back({first, count, 1});
-  }
-  return out;
 }
 
 namespace {

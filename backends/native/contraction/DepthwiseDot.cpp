@@ -1,4 +1,5 @@
 #include "backends/native/contraction/DepthwiseDot.h"
+#include "backends/native/contraction/PixelTiles.h"
 #include "backends/native/elementwise/Numeric.h"
 
 #include <algorithm>
@@ -11,8 +12,8 @@ namespace edgecc::native {
 
 namespace {
 
-constexpr int64_t kGroup = 4;         // elements of a dot product
-constexpr int64_t kPaddingBytes = 64; // a pixel of padding, in the scratch
+constexpr int64_t kGroup = 4;     // elements of a dot product
+constexpr int64_t kMostTileX = 3; // results of a line in a tile
 
 const Window &windowY(const Contraction &c) { return c.left.windows[0]; }
 const Window &windowX(const Contraction &c) { return c.left.windows[1]; }
@@ -41,8 +42,7 @@ ChannelBlock blockOf(int64_t channels, unsigned most) {
 class DotEmitter {
 public:
   DotEmitter(KernelEmitter &e, const Contraction &c, const DotDepthwiseSchedule &s)
-      : e_(e), b_(e.b), c_(c), s_(s), y_(windowY(c)), x_(windowX(c)),
-        linePixels_(x_.span(c.rowsX)) {}
+      : e_(e), b_(e.b), c_(c), s_(s), y_(windowY(c)), x_(windowX(c)) {}
 
   void run() {
     e_.loop(e_.begin(), e_.end(), 1, [&](llvm::Value *unit) { emitUnit(unit); }, "unit");
@@ -69,10 +69,12 @@ private:
     to_ = atMost(b_.CreateAdd(from_, e_.i64(s_.blockY)), c_.rowsY);
     llvm::Value *toBlock = b_.CreateAdd(fromBlock, e_.i64(s_.blockC));
     // What lines outside the image are read from.
-    e_.store(c_.left.dtype,
-             llvm::ConstantInt::getSigned(e_.vectorType(c_.left.dtype, 4 * s_.lanes),
-                                          c_.left.padding - c_.left.shift),
-             paddingLine(), 4 * s_.lanes);
+    e_.loop(e_.i64(0), e_.i64(s_.paddingBytes), 4 * s_.lanes, [&](llvm::Value *at) {
+      e_.store(c_.left.dtype,
+               llvm::ConstantInt::getSigned(e_.vectorType(c_.left.dtype, 4 * s_.lanes),
+                                            c_.left.padding - c_.left.shift),
+               advance(e_.scratch(), at), 4 * s_.lanes);
+    });
     e_.loop(
         fromBlock, atMost(toBlock, whole), 1,
         [&](llvm::Value *index) { emitLines(blockOf(width, s_.lanes), times(index, width)); },
@@ -87,30 +89,30 @@ private:
     return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, value, e_.i64(bound));
   }
 
-  llvm::Value *paddingLine() { return advance(e_.scratch(), e_.i64(s_.stagedBytes)); }
+  // A line of the input that a tile reads.
+  struct InputLine {
+    llvm::Value *first; // what result 0 reads through tap 0
+    llvm::Value *step;  // bytes between what neighbouring results read: 0 in padding
+  };
 
-  // All lines of the unit for one block of channels. Lines of the input are staged just before they
-  // are needed, in a ring of slots that stays in the first-level cache.
+  // All lines of the unit for one block of channels.
   void emitLines(const ChannelBlock &block, llvm::Value *channel) {
-    int64_t slots = s_.slotsFor(y_, s_.shifts);
-    int64_t ahead = std::max<int64_t>(0, slots - s_.shifts * y_.step / s_.together);
-    stage(block, channel, e_.i64(0), e_.i64(ahead));
+    llvm::Value *source = channel;
+    for (size_t i = 0; i < c_.outer.size(); ++i)
+      source = b_.CreateAdd(source, times(outer_[i], c_.left.outer[i]));
     auto line = [&](llvm::Value *y, int64_t count) {
-      llvm::Value *first =
-          b_.CreateUDiv(times(b_.CreateSub(y, from_), y_.step), e_.i64(s_.together));
-      int64_t needed = s_.slotsFor(y_, count);
-      if (ahead < needed)
-        stage(block, channel, b_.CreateAdd(first, e_.i64(ahead)),
-              b_.CreateAdd(first, e_.i64(needed)));
-      std::vector<llvm::Value *> staged;
-      for (int64_t i = 0; i < needed; ++i)
-        staged.push_back(slot(block, b_.CreateAdd(first, e_.i64(i))));
-      int64_t wholeX = c_.rowsX / s_.tileX * s_.tileX;
-      e_.loop(
-          e_.i64(0), e_.i64(wholeX), s_.tileX,
-          [&](llvm::Value *x) { emitTile(block, {count, s_.tileX}, y, x, channel, staged); }, "x");
-      if (wholeX < c_.rowsX)
-        emitTile(block, {count, c_.rowsX - wholeX}, y, e_.i64(wholeX), channel, staged);
+      llvm::Value *first = b_.CreateSub(times(y, y_.step), e_.i64(y_.pad));
+      std::vector<InputLine> lines;
+      for (int64_t i = 0; i < (count - 1) * y_.step + y_.taps; ++i)
+        lines.push_back(inputLine(source, b_.CreateAdd(first, e_.i64(i * y_.tapStep))));
+      for (const PixelTile &pixels : tilesOf(x_, c_.rowsX, s_.tileX)) {
+        auto tile = [&](llvm::Value *x) { emitTile(block, count, pixels, y, x, channel, lines); };
+        if (pixels.repeat == 1)
+          tile(e_.i64(pixels.first));
+        else
+          e_.loop(e_.i64(pixels.first), e_.i64(pixels.first + pixels.repeat * pixels.count),
+                  pixels.count, tile, "x");
+      }
     };
     // Only the last unit's lines may end within a group of `shifts`.
     llvm::Value *lines = b_.CreateSub(to_, from_);
@@ -121,92 +123,20 @@ private:
       e_.ifThen(b_.CreateICmpSLT(whole, to_), [&] { line(whole, rest); });
   }
 
-  int64_t pixelBytes(const ChannelBlock &block) const { return s_.together * block.bytes; }
-
-  llvm::Value *slot(const ChannelBlock &block, llvm::Value *index) {
-    llvm::Value *place = b_.CreateURem(index, e_.i64(s_.slotsFor(y_, s_.shifts)));
-    return advance(e_.scratch(), times(place, linePixels_ * pixelBytes(block)));
-  }
-
-  // Fills slots [from, to) with the unit's input, with padding around it.
-  void stage(const ChannelBlock &block, llvm::Value *channel, llvm::Value *from, llvm::Value *to) {
-    llvm::Value *source = channel;
-    for (size_t i = 0; i < c_.outer.size(); ++i)
-      source = b_.CreateAdd(source, times(outer_[i], c_.left.outer[i]));
-    e_.loop(from, to, 1, [&](llvm::Value *index) {
-      llvm::Value *target = slot(block, index);
-      llvm::Value *first = b_.CreateSub(times(from_, y_.step), e_.i64(y_.pad));
-      std::vector<InputLine> lines;
-      for (int64_t t = 0; t < s_.together; ++t) {
-        llvm::Value *line = b_.CreateAdd(times(index, s_.together), e_.i64(t));
-        lines.push_back(inputLine(source, b_.CreateAdd(first, line)));
-      }
-      auto put = [&](llvm::Value *pixel, const std::vector<llvm::Value *> &values) {
-        for (size_t i = 0; i < values.size(); ++i)
-          e_.store(c_.product.a, values[i],
-                   advance(target, b_.CreateAdd(times(pixel, pixelBytes(block)),
-                                                e_.i64(static_cast<int64_t>(i) * block.bytes))),
-                   block.bytes);
-      };
-      llvm::Type *type = e_.vectorType(c_.product.a, block.bytes);
-      std::vector<llvm::Value *> padding(static_cast<size_t>(s_.together),
-                                         llvm::ConstantInt::getSigned(type, c_.left.padding));
-      auto fill = [&](int64_t low, int64_t high) {
-        e_.loop(e_.i64(low), e_.i64(high), 1, [&](llvm::Value *pixel) { put(pixel, padding); });
-      };
-      auto copy = [&](llvm::Value *pixel) { put(pixel, loadPixels(block, lines, pixel)); };
-      int64_t low = std::clamp<int64_t>(x_.pad, 0, linePixels_);
-      int64_t high = std::clamp<int64_t>(x_.pad + x_.in, low, linePixels_);
-      constexpr int64_t kUnroll = 4;
-      int64_t whole = low + (high - low) / kUnroll * kUnroll;
-      fill(0, low);
-      e_.loop(e_.i64(low), e_.i64(whole), kUnroll, [&](llvm::Value *pixel) {
-        for (int64_t i = 0; i < kUnroll; ++i)
-          copy(b_.CreateAdd(pixel, e_.i64(i)));
-      });
-      for (int64_t pixel = whole; pixel < high; ++pixel)
-        copy(e_.i64(pixel));
-      fill(high, linePixels_);
-    });
-  }
-
-  // Pixel i of a staged line is read from `first` + i * `stride`.
-  struct InputLine {
-    llvm::Value *first, *stride;
-  };
-
-  // Line `index` of the image at `source`, or as much padding.
+  // Line `index` of the image at `source`, or padding.
   InputLine inputLine(llvm::Value *source, llvm::Value *index) {
     llvm::Value *inside = b_.CreateICmpULT(index, e_.i64(y_.in));
     llvm::Value *at = b_.CreateAdd(source, times(index, y_.stride));
     at = b_.CreateSub(at, e_.i64(x_.pad * x_.stride));
-    // Not in bounds before the first pixel is added.
     llvm::Value *first = b_.CreateGEP(b_.getInt8Ty(), e_.arg(c_.left.arg), at);
-    return {b_.CreateSelect(inside, first, paddingLine()),
-            b_.CreateSelect(inside, e_.i64(x_.stride), e_.i64(0))};
+    return {b_.CreateSelect(inside, first, e_.scratch()),
+            b_.CreateSelect(inside, e_.i64(x_.step * x_.stride), e_.i64(0))};
   }
 
-  // One pixel of each line. Two lines are interleaved byte by byte.
-  std::vector<llvm::Value *> loadPixels(const ChannelBlock &block,
-                                        const std::vector<InputLine> &lines, llvm::Value *pixel) {
-    unsigned active =
-        block.parts.back().active + static_cast<unsigned>(block.parts.back().firstColumn);
-    std::vector<llvm::Value *> values;
-    for (const InputLine &line : lines) {
-      llvm::Value *at = b_.CreateGEP(b_.getInt8Ty(), line.first, b_.CreateMul(pixel, line.stride));
-      llvm::Value *value = e_.load(c_.left.dtype, at, block.bytes, active);
-      if (c_.left.shift != 0)
-        value = b_.CreateAdd(value, llvm::ConstantInt::getSigned(value->getType(), c_.left.shift));
-      values.push_back(transposed(value, block.bytes / 16));
-    }
-    if (values.size() == 1)
-      return values;
-    return {unpack(values[0], values[1], 1, false), unpack(values[0], values[1], 1, true)};
-  }
-
-  // `staged`: the slots that the lines of the tile read.
-  void emitTile(const ChannelBlock &block, RowTile rows, llvm::Value *y, llvm::Value *x,
-                llvm::Value *channel, const std::vector<llvm::Value *> &staged) {
+  // Results `pixels`, the first of which is `x`, of `shifts` lines from `y` on.
+  void emitTile(const ChannelBlock &block, int64_t shifts, const PixelTile &pixels, llvm::Value *y,
+                llvm::Value *x, llvm::Value *channel, const std::vector<InputLine> &lines) {
+    RowTile rows{shifts, pixels.count};
     ColumnTile tile{block.parts.back().firstColumn + block.parts.back().active, block.parts, rows};
     Position origin{outer_, y, x, channel};
     auto initial = initialSums(e_, c_.epilogue, c_.product, tile, origin);
@@ -217,10 +147,10 @@ private:
         sums.push_back(initial.empty() ? zeroAccumulator(e_, c_.product, block.lanes())
                                        : initial[part]);
 
-    llvm::Value *pixel = times(x, x_.step * pixelBytes(block));
-    std::vector<llvm::Value *> lines;
-    for (llvm::Value *slot : staged)
-      lines.push_back(advance(slot, pixel));
+    std::vector<llvm::Value *> pointers;
+    for (const InputLine &line : lines)
+      pointers.push_back(b_.CreateGEP(b_.getInt8Ty(), line.first, b_.CreateMul(x, line.step)));
+    bool inside = insideX(x_, pixels.first, pixels.count);
     llvm::Value *filter =
         advance(e_.arg(c_.right.arg), times(channel, x_.taps * s_.shifts * s_.groups * kGroup));
     for (int64_t column = 0; column < x_.span(rows.x); ++column) {
@@ -231,10 +161,12 @@ private:
           users.emplace_back(i, at / x_.tapStep);
       if (users.empty())
         continue;
+      int64_t at = pixels.first * x_.step - x_.pad + column;
+      bool isPadding = !inside && (at < 0 || at >= x_.in);
       for (int64_t group = 0; group < s_.groups; ++group) {
-        auto woven = weave(lines, column, group, rows.y, block);
+        auto woven = isPadding ? padding(block) : weave(pointers, column, group, shifts, block);
         for (auto [i, tap] : users)
-          for (int64_t shift = 0; shift < rows.y; ++shift)
+          for (int64_t shift = 0; shift < shifts; ++shift)
             if (isUsed(group, shift))
               for (size_t part = 0; part < parts; ++part) {
                 llvm::Value *weights =
@@ -248,7 +180,7 @@ private:
       }
     }
     emitEpilogue(e_, c_.epilogue, c_.product, tile, rows, origin, sums,
-                 s_.tileBytes ? advance(paddingLine(), e_.i64(kPaddingBytes)) : nullptr);
+                 s_.tileBytes ? advance(e_.scratch(), e_.i64(s_.paddingBytes)) : nullptr);
   }
 
   // Whether line `shift` of the results has taps among the lines of `group`.
@@ -261,27 +193,28 @@ private:
     return ((tap * s_.shifts + shift) * s_.groups + group) * block.bytes * kGroup;
   }
 
+  std::vector<llvm::Value *> padding(const ChannelBlock &block) {
+    llvm::Type *bytes = e_.vectorType(c_.product.a, block.lanes() * kGroup);
+    llvm::Value *splat = b_.CreateBitCast(llvm::ConstantInt::getSigned(bytes, c_.left.padding),
+                                          e_.vectorType(DType::I32, block.lanes()));
+    return std::vector<llvm::Value *>(block.parts.size(), splat);
+  }
+
   // For each part of the block, four lines of each of its channels side by side. Lines that no tap
   // of the `shifts` lines of results reaches have weights of zero: any other line may stand in.
-  std::vector<llvm::Value *> weave(const std::vector<llvm::Value *> &lines, int64_t column,
+  std::vector<llvm::Value *> weave(const std::vector<llvm::Value *> &pointers, int64_t column,
                                    int64_t group, int64_t shifts, const ChannelBlock &block) {
     int64_t used = (shifts - 1) * y_.step + y_.taps - group * kGroup;
-    // Lines t and t + 1 of the group, interleaved byte by byte: the low halves of the 128-bit parts
-    // or the high ones.
-    auto pair = [&](int64_t t, bool high) {
-      auto line = [&](int64_t i) {
-        size_t at = static_cast<size_t>((group * kGroup + std::min(i, used - 1)) * y_.tapStep);
-        return advance(lines[at / static_cast<size_t>(s_.together)],
-                       e_.i64(column * pixelBytes(block)));
-      };
-      if (s_.together == 2)
-        return e_.load(c_.product.a, advance(line(t), e_.i64(high ? block.bytes : 0)), block.bytes);
-      return unpack(e_.load(c_.product.a, line(t), block.bytes),
-                    e_.load(c_.product.a, line(t + 1), block.bytes), 1, high);
-    };
+    std::vector<llvm::Value *> lines;
+    for (int64_t i = 0; i < kGroup; ++i)
+      lines.push_back(
+          i < used ? loadPixel(block, pointers[static_cast<size_t>(group * kGroup + i)], column)
+                   : lines.back());
     std::vector<llvm::Value *> quarters;
     for (bool high : {false, true}) {
-      llvm::Value *first = pair(0, high), *second = pair(2, high);
+      // Of the low halves of the 128-bit parts, or of the high ones.
+      llvm::Value *first = unpack(lines[0], lines[1], 1, high);
+      llvm::Value *second = unpack(lines[2], lines[3], 1, high);
       for (bool upper : {false, true})
         quarters.push_back(b_.CreateBitCast(unpack(first, second, 2, upper),
                                             e_.vectorType(DType::I32, block.bytes / 4)));
@@ -292,6 +225,16 @@ private:
       out.push_back(
           llvm::concatenateVectors(b_, llvm::ArrayRef(quarters).slice(part * perPart, perPart)));
     return out;
+  }
+
+  llvm::Value *loadPixel(const ChannelBlock &block, llvm::Value *pointer, int64_t column) {
+    unsigned active =
+        block.parts.back().active + static_cast<unsigned>(block.parts.back().firstColumn);
+    llvm::Value *at = b_.CreateGEP(b_.getInt8Ty(), pointer, e_.i64(column * x_.stride));
+    llvm::Value *value = e_.load(c_.left.dtype, at, block.bytes, active);
+    if (c_.left.shift != 0)
+      value = b_.CreateAdd(value, llvm::ConstantInt::getSigned(value->getType(), c_.left.shift));
+    return transposed(value, block.bytes / 16);
   }
 
   // Elements of `unit` bytes of the low or high halves of a's and b's 128-bit parts in turns.
@@ -325,16 +268,11 @@ private:
   const Contraction &c_;
   const DotDepthwiseSchedule &s_;
   const Window &y_, &x_;
-  int64_t linePixels_; // staged
   std::vector<llvm::Value *> outer_;
   llvm::Value *from_ = nullptr, *to_ = nullptr;
 };
 
 } // namespace
-
-int64_t DotDepthwiseSchedule::slotsFor(const Window &y, int64_t count) const {
-  return (y.span(count) + together - 1) / together;
-}
 
 int64_t DotDepthwiseSchedule::units(const Contraction &c) const {
   int64_t out = unitsY(c) * unitsC(c);
@@ -343,9 +281,17 @@ int64_t DotDepthwiseSchedule::units(const Contraction &c) const {
   return out;
 }
 
+// A line of padding as long as what a tile reads of a line.
+static int64_t paddingBytes(const Window &x, int64_t tileX, unsigned lanes) {
+  int64_t vector = 4 * static_cast<int64_t>(lanes);
+  return ((x.span(tileX) - 1) * x.stride + vector + vector - 1) / vector * vector;
+}
+
 bool canUseDot(const Contraction &c, const NativeTarget &target) {
+  constexpr int64_t kMaxPaddingBytes = 64 << 10;
   return c.product.kind == Product::Kind::Dot8 && c.left.windows.size() == 2 &&
-         windowY(c).taps >= 3 && c.columns >= 8 && target.vectorRegisters >= 16;
+         windowY(c).taps >= 3 && c.columns >= 8 && target.vectorRegisters >= 16 &&
+         paddingBytes(windowX(c), kMostTileX, target.lanes(4)) <= kMaxPaddingBytes;
 }
 
 DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &target) {
@@ -359,7 +305,7 @@ DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &tar
   int64_t sums = std::max<int64_t>((target.vectorRegisters - 12) / 4, 1);
   if (y.tapStep == 1)
     s.shifts = std::min({(s.groups * kGroup - y.taps) / y.step + 1, c.rowsY, sums});
-  s.tileX = std::clamp<int64_t>(sums / s.shifts, 1, std::min<int64_t>(c.rowsX, 3));
+  s.tileX = std::clamp<int64_t>(sums / s.shifts, 1, std::min<int64_t>(c.rowsX, kMostTileX));
 
   int64_t outer = 1;
   for (int64_t extent : c.outer)
@@ -374,9 +320,7 @@ DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &tar
   s.blockC = ceilDiv(s.channelBlocks(c), std::min(split, s.channelBlocks(c)));
   split = std::clamp<int64_t>(ceilDiv(split, s.unitsC(c)), 1, c.rowsY);
   s.blockY = std::min(roundUp(ceilDiv(c.rowsY, split), s.shifts), c.rowsY);
-  // Tiles must begin with the first line of a slot.
-  s.together = y.tapStep == 1 && s.shifts * y.step % 2 == 0 ? 2 : 1;
-  s.stagedBytes = roundUp(s.slotsFor(y, s.shifts) * s.together * x.span(c.rowsX) * 4 * s.lanes, 64);
+  s.paddingBytes = paddingBytes(x, s.tileX, s.lanes);
   ColumnTile tile{4 * s.lanes, blockOf(4 * s.lanes, s.lanes).parts, {s.shifts, s.tileX}};
   s.tileBytes = roundUp(epilogueScratchBytes(c.epilogue, c.product, tile), 64);
   return s;
@@ -421,7 +365,7 @@ Kernel dotDepthwiseKernel(Contraction c, DotDepthwiseSchedule s, std::vector<Ker
   kernel.name = c.name;
   kernel.args = std::move(args);
   kernel.units = static_cast<uint32_t>(s.units(c));
-  kernel.scratchBytes = s.stagedBytes + kPaddingBytes + s.tileBytes;
+  kernel.scratchBytes = s.paddingBytes + s.tileBytes;
   kernel.emit = [c = std::move(c), s = std::move(s)](KernelEmitter &e) {
     DotEmitter(e, c, s).run();
   };

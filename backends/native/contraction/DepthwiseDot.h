@@ -1,7 +1,6 @@
 // Depthwise convolution of bytes on machines with a four-way dot product: the four elements of a
-// group are neighbouring lines of one channel. Lines are woven together in two steps: pairs when
-// the input is staged, pairs of pairs in registers. A woven group of lines serves several lines of
-// results, by filters that are shifted against each other.
+// group are neighbouring lines of one channel, which are woven together in registers. A woven group
+// of lines serves several lines of results, by filters that are shifted against each other.
 #pragma once
 
 #include "backends/native/contraction/Direct.h"
@@ -9,22 +8,19 @@
 namespace edgecc::native {
 
 struct DotDepthwiseSchedule {
-  unsigned lanes = 4;   // sums of a vector; a whole block has four vectors of channels
-  int64_t groups = 1;   // of four lines that a filter covers
-  int64_t shifts = 1;   // lines of results that share them
-  int64_t tileX = 1;    // results of a line that are summed at once
-  int64_t blockY = 1;   // lines of a work unit
-  int64_t blockC = 1;   // blocks of channels of a work unit
-  int64_t together = 1; // lines of the input that a slot of the staging ring holds: 1 or 2
-  int64_t stagedBytes = 0, tileBytes = 0; // parts of the scratch
+  unsigned lanes = 4; // sums of a vector; a whole block has four vectors of channels
+  int64_t groups = 1; // of four lines that a filter covers
+  int64_t shifts = 1; // lines of results that share them
+  int64_t tileX = 1;  // results of a line that are summed at once
+  int64_t blockY = 1; // lines of a work unit
+  int64_t blockC = 1; // blocks of channels of a work unit
+  int64_t paddingBytes = 0, tileBytes = 0; // parts of the scratch
 
   int64_t channelBlocks(const Contraction &c) const {
     return (c.columns + 4 * lanes - 1) / (4 * lanes);
   }
   int64_t unitsY(const Contraction &c) const { return (c.rowsY + blockY - 1) / blockY; }
   int64_t unitsC(const Contraction &c) const { return (channelBlocks(c) + blockC - 1) / blockC; }
-  // Slots that `count` lines of results read.
-  int64_t slotsFor(const Window &y, int64_t count) const;
   int64_t units(const Contraction &c) const;
 };
 

@@ -16,6 +16,7 @@ list(APPEND NATIVE_SOURCES
   contraction/PlanConv.cpp
   contraction/PlanMatMul.cpp
   contraction/PlanDepthwise.cpp
+  contraction/PixelTiles.cpp
   contraction/Planar.cpp
   contraction/PlanarStaging.cpp
   contraction/Product.cpp

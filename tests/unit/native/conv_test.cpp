@@ -88,6 +88,24 @@ TEST_P(NativeConv, IntegerConvIsExact) {
   h.runAndCompare(target_);
 }
 
+// Images that leave the second-level cache, whose units count the groups first.
+TEST_P(NativeConv, GroupsOfLargeImagesMatchNaiveLoops) {
+  Harness h(21);
+  for (int64_t stride : {1, 2})
+    for (int64_t batch : {1, 2}) {
+      ConvCase c = randomConv(h, 2, false);
+      c.group = 3;
+      c.x = {batch, 24, 81, 75};
+      c.w = {3 * (stride == 1 ? 8 : 5), 8, 3, 3};
+      c.strides = {stride, stride};
+      c.dilations = {1, 1};
+      c.pads = {1, 1, 1, 1};
+      c.channelsLast = c.constantWeights = true;
+      addConv(h, c);
+    }
+  h.runAndCompare(target_);
+}
+
 // relu(conv(x, w) + residual) * scale per channel.
 TEST_P(NativeConv, FusedOpsFollowConv) {
   Harness h(10);

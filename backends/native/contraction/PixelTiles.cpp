@@ -1,0 +1,25 @@
+#include "backends/native/contraction/PixelTiles.h"
+
+#include <algorithm>
+
+namespace edgecc::native {
+
+bool insideX(const Window &x, int64_t first, int64_t count) {
+  return first * x.step - x.pad >= 0 &&
+         (first + count - 1) * x.step + (x.taps - 1) * x.tapStep - x.pad < x.in;
+}
+
+std::vector<PixelTile> tilesOf(const Window &x, int64_t rowsX, int64_t tileX) {
+  std::vector<PixelTile> out;
+  for (int64_t first = 0; first < rowsX; first += tileX) {
+    int64_t count = std::min(tileX, rowsX - first);
+    bool inside = insideX(x, first, count);
+    if (inside && !out.empty() && out.back().count == count && insideX(x, out.back().first, count))
+      ++out.back().repeat;
+    else
+      out.push_back({first, count, 1});
+  }
+  return out;
+}
+
+} // namespace edgecc::native
