@@ -335,7 +335,7 @@ private:
       rows *= toDouble(c_.outer[i]);
     cost_.overhead = kKernelStart + kUnitStart * 8;
     if (canUseDot(c_, target_)) {
-      DotDepthwiseSchedule s = dotScheduleOf(c_, target_);
+      DotDepthwiseSchedule s = dotScheduleOf(c_, target_, true);
       const Window &y = c_.left.windows[0], &x = c_.left.windows[1];
       int64_t block = 4 * s.lanes;
       double width = wide(4 * s.lanes);
@@ -343,7 +343,8 @@ private:
       double tail = toDouble(c_.columns % block);
       blocks += tail > 0 ? 0.35 + 0.65 * tail / toDouble(block) : 0;
       // Columns of the input that are woven for each result.
-      double columns = toDouble(x.span(s.tileX)) / toDouble(s.tileX * s.shifts);
+      int64_t tileX = std::clamp<int64_t>(s.sums / (4 * s.shifts), 1, 3);
+      double columns = toDouble(x.span(tileX)) / toDouble(tileX * s.shifts);
       double used = toDouble(std::min<int64_t>(s.groups * 4, (s.shifts - 1) * y.step + y.taps));
       double weave = columns * (8 * toDouble(s.groups) + used);
       double products = 4 * toDouble(s.groups * x.taps);

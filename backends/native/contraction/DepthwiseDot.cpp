@@ -12,8 +12,7 @@ namespace edgecc::native {
 
 namespace {
 
-constexpr int64_t kGroup = 4;     // elements of a dot product
-constexpr int64_t kMostTileX = 3; // results of a line in a tile
+constexpr int64_t kGroup = 4; // elements of a dot product
 
 const Window &windowY(const Contraction &c) { return c.left.windows[0]; }
 const Window &windowX(const Contraction &c) { return c.left.windows[1]; }
@@ -21,14 +20,17 @@ const Window &windowX(const Contraction &c) { return c.left.windows[1]; }
 // Up to 64 neighbouring channels (16 bytes for each lane of four bytes in a register): loaded as
 // `bytes` and summed in `parts`.
 struct ChannelBlock {
-  unsigned bytes;
+  unsigned bytes, active;
   std::vector<TilePart> parts;
+  bool unpacked = false; // see ColumnTile
   unsigned lanes() const { return parts[0].lanes; }
+  ColumnTile tile(RowTile rows) const { return {active, parts, rows, unpacked}; }
 };
 
-// The block for `channels`; `most`: lanes of a vector of sums.
-ChannelBlock blockOf(int64_t channels, unsigned most) {
-  ChannelBlock block{16, {}};
+// The block for `channels`; `most`: lanes of a vector of sums; `unpacked`: where it makes a
+// difference and needs no further vector.
+ChannelBlock blockOf(int64_t channels, unsigned most, bool unpacked) {
+  ChannelBlock block{16, 0, {}};
   while (block.bytes < channels && block.bytes < 4 * most)
     block.bytes *= 2;
   channels = std::min<int64_t>(channels, block.bytes);
@@ -36,7 +38,19 @@ ChannelBlock blockOf(int64_t channels, unsigned most) {
   for (int64_t at = 0; at < channels; at += lanes)
     block.parts.push_back(
         {lanes, static_cast<unsigned>(std::min<int64_t>(channels - at, lanes)), at});
+  block.active = static_cast<unsigned>(channels);
+  block.unpacked = unpacked && block.bytes > 16 && lanes * block.parts.size() == block.bytes;
+  if (block.unpacked)
+    block.parts.back().active = lanes;
   return block;
+}
+
+// Results of a line that are summed at once. Longer tiles weave fewer columns for each result,
+// which pays while the sums leave registers to the scheduler.
+int64_t tileXOf(const Contraction &c, const DotDepthwiseSchedule &s, const ChannelBlock &block) {
+  auto parts = static_cast<int64_t>(block.parts.size());
+  int64_t most = std::min<int64_t>(c.rowsX, parts > 2 ? 3 : 6);
+  return std::clamp<int64_t>(s.sums / (s.shifts * parts), 1, most);
 }
 
 class DotEmitter {
@@ -77,11 +91,14 @@ private:
     });
     e_.loop(
         fromBlock, atMost(toBlock, whole), 1,
-        [&](llvm::Value *index) { emitLines(blockOf(width, s_.lanes), times(index, width)); },
+        [&](llvm::Value *index) {
+          emitLines(blockOf(width, s_.lanes, s_.unpacked), times(index, width));
+        },
         "channels");
     if (whole < blocks)
       e_.ifThen(b_.CreateICmpSGE(toBlock, e_.i64(blocks)), [&] {
-        emitLines(blockOf(c_.columns - whole * width, s_.lanes), e_.i64(whole * width));
+        emitLines(blockOf(c_.columns - whole * width, s_.lanes, s_.unpacked),
+                  e_.i64(whole * width));
       });
   }
 
@@ -105,7 +122,7 @@ private:
       std::vector<InputLine> lines;
       for (int64_t i = 0; i < (count - 1) * y_.step + y_.taps; ++i)
         lines.push_back(inputLine(source, b_.CreateAdd(first, e_.i64(i * y_.tapStep))));
-      for (const PixelTile &pixels : tilesOf(x_, c_.rowsX, s_.tileX)) {
+      for (const PixelTile &pixels : tilesOf(x_, c_.rowsX, tileXOf(c_, s_, block))) {
         auto tile = [&](llvm::Value *x) { emitTile(block, count, pixels, y, x, channel, lines); };
         if (pixels.repeat == 1)
           tile(e_.i64(pixels.first));
@@ -137,7 +154,7 @@ private:
   void emitTile(const ChannelBlock &block, int64_t shifts, const PixelTile &pixels, llvm::Value *y,
                 llvm::Value *x, llvm::Value *channel, const std::vector<InputLine> &lines) {
     RowTile rows{shifts, pixels.count};
-    ColumnTile tile{block.parts.back().firstColumn + block.parts.back().active, block.parts, rows};
+    ColumnTile tile = block.tile(rows);
     Position origin{outer_, y, x, channel};
     auto initial = initialSums(e_, c_.epilogue, c_.product, tile, origin);
     size_t parts = block.parts.size();
@@ -228,13 +245,11 @@ private:
   }
 
   llvm::Value *loadPixel(const ChannelBlock &block, llvm::Value *pointer, int64_t column) {
-    unsigned active =
-        block.parts.back().active + static_cast<unsigned>(block.parts.back().firstColumn);
     llvm::Value *at = b_.CreateGEP(b_.getInt8Ty(), pointer, e_.i64(column * x_.stride));
-    llvm::Value *value = e_.load(c_.left.dtype, at, block.bytes, active);
+    llvm::Value *value = e_.load(c_.left.dtype, at, block.bytes, block.active);
     if (c_.left.shift != 0)
       value = b_.CreateAdd(value, llvm::ConstantInt::getSigned(value->getType(), c_.left.shift));
-    return transposed(value, block.bytes / 16);
+    return block.unpacked ? value : transposed(value, block.bytes / 16);
   }
 
   // Elements of `unit` bytes of the low or high halves of a's and b's 128-bit parts in turns.
@@ -281,31 +296,25 @@ int64_t DotDepthwiseSchedule::units(const Contraction &c) const {
   return out;
 }
 
-// A line of padding as long as what a tile reads of a line.
-static int64_t paddingBytes(const Window &x, int64_t tileX, unsigned lanes) {
-  int64_t vector = 4 * static_cast<int64_t>(lanes);
-  return ((x.span(tileX) - 1) * x.stride + vector + vector - 1) / vector * vector;
-}
-
 bool canUseDot(const Contraction &c, const NativeTarget &target) {
   constexpr int64_t kMaxPaddingBytes = 64 << 10;
   return c.product.kind == Product::Kind::Dot8 && c.left.windows.size() == 2 &&
          windowY(c).taps >= 3 && c.columns >= 8 && target.vectorRegisters >= 16 &&
-         paddingBytes(windowX(c), kMostTileX, target.lanes(4)) <= kMaxPaddingBytes;
+         windowX(c).span(6) * windowX(c).stride <= kMaxPaddingBytes;
 }
 
-DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &target) {
+DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &target,
+                                   bool arranged) {
   constexpr double kUnitMacs = 4e5;
   constexpr int64_t kMaxUnits = 32;
   DotDepthwiseSchedule s;
   s.lanes = target.lanes(4);
   const Window &y = windowY(c), &x = windowX(c);
   s.groups = (y.taps + kGroup - 1) / kGroup;
-  // Sums, four woven vectors and what weaving needs.
-  int64_t sums = std::max<int64_t>((target.vectorRegisters - 12) / 4, 1);
+  // Beside the sums, four woven vectors and what weaving needs.
+  s.sums = std::max<int64_t>(target.vectorRegisters - 12, 4);
   if (y.tapStep == 1)
-    s.shifts = std::min({(s.groups * kGroup - y.taps) / y.step + 1, c.rowsY, sums});
-  s.tileX = std::clamp<int64_t>(sums / s.shifts, 1, std::min<int64_t>(c.rowsX, kMostTileX));
+    s.shifts = std::min({(s.groups * kGroup - y.taps) / y.step + 1, c.rowsY, s.sums / 4});
 
   int64_t outer = 1;
   for (int64_t extent : c.outer)
@@ -320,10 +329,36 @@ DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &tar
   s.blockC = ceilDiv(s.channelBlocks(c), std::min(split, s.channelBlocks(c)));
   split = std::clamp<int64_t>(ceilDiv(split, s.unitsC(c)), 1, c.rowsY);
   s.blockY = std::min(roundUp(ceilDiv(c.rowsY, split), s.shifts), c.rowsY);
-  s.paddingBytes = paddingBytes(x, s.tileX, s.lanes);
-  ColumnTile tile{4 * s.lanes, blockOf(4 * s.lanes, s.lanes).parts, {s.shifts, s.tileX}};
-  s.tileBytes = roundUp(epilogueScratchBytes(c.epilogue, c.product, tile), 64);
+  s.unpacked = arranged && finishesWholeRows(c.epilogue, target);
+  int64_t width = 4 * s.lanes;
+  for (int64_t channels : {std::min(c.columns, width), c.columns % width}) {
+    if (channels == 0)
+      continue;
+    ChannelBlock block = blockOf(channels, s.lanes, s.unpacked);
+    int64_t tileX = tileXOf(c, s, block);
+    int64_t bytes = epilogueScratchBytes(c.epilogue, c.product, block.tile({s.shifts, tileX}));
+    s.tileBytes = std::max(s.tileBytes, roundUp(bytes, 64));
+    s.paddingBytes =
+        std::max(s.paddingBytes, roundUp((x.span(tileX) - 1) * x.stride + width, width));
+  }
   return s;
+}
+
+std::vector<std::byte> arrangeChannels(std::span<const std::byte> elements, size_t bytes,
+                                       int64_t columns, unsigned lanes) {
+  std::vector<std::byte> out;
+  for (int64_t first = 0; first < columns; first += 4 * lanes) {
+    ChannelBlock block = blockOf(columns - first, lanes, true);
+    size_t base = out.size();
+    out.resize(base + block.bytes * bytes);
+    for (unsigned channel = 0; channel < block.active; ++channel) {
+      int64_t at = block.unpacked ? unpackedPosition(channel, block.bytes) : channel;
+      auto from = elements.subspan(static_cast<size_t>(first + channel) * bytes, bytes);
+      std::ranges::copy(from,
+                        out.begin() + static_cast<int64_t>(base + static_cast<size_t>(at) * bytes));
+    }
+  }
+  return out;
 }
 
 std::vector<std::byte>
@@ -332,15 +367,18 @@ packDotFilters(const Contraction &c, const DotDepthwiseSchedule &s,
   const Window &y = windowY(c), &x = windowX(c);
   std::vector<std::byte> out;
   for (int64_t first = 0; first < c.columns; first += 4 * s.lanes) {
-    int64_t channels = std::min<int64_t>(c.columns - first, 4 * s.lanes);
-    int64_t width = blockOf(channels, s.lanes).bytes;
+    ChannelBlock block = blockOf(c.columns - first, s.lanes, s.unpacked);
+    std::vector<int64_t> channels(block.bytes, -1); // by position
+    for (int64_t channel = 0; channel < block.active; ++channel)
+      channels[static_cast<size_t>(block.unpacked ? unpackedPosition(channel, block.bytes)
+                                                  : channel)] = channel;
     for (int64_t tap = 0; tap < x.taps; ++tap)
       for (int64_t shift = 0; shift < s.shifts; ++shift)
         for (int64_t line = 0; line < s.groups * kGroup; line += kGroup)
-          for (int64_t channel = 0; channel < width; ++channel)
+          for (int64_t channel : channels)
             for (int64_t t = 0; t < kGroup; ++t) {
               int64_t from = line + t - shift * y.step;
-              bool inside = channel < channels && from >= 0 && from < y.taps;
+              bool inside = channel >= 0 && from >= 0 && from < y.taps;
               out.push_back(inside ? static_cast<std::byte>(read(first + channel, from, tap))
                                    : std::byte{0});
             }
@@ -355,7 +393,7 @@ static std::string keyOf(const Contraction &c, const DotDepthwiseSchedule &s) {
                      fmt::join(c.left.outer, ","), c.left.shift, c.left.padding);
   for (const Window &w : c.left.windows)
     out += fmt::format(" ({},{},{},{},{},{})", w.in, w.taps, w.step, w.tapStep, w.pad, w.stride);
-  return out + fmt::format(" {}x{} B{},{} ", s.lanes, s.tileX, s.blockY, s.blockC) +
+  return out + fmt::format(" {} B{},{}{} ", s.lanes, s.blockY, s.blockC, s.unpacked ? "u" : "") +
          c.epilogue.str();
 }
 

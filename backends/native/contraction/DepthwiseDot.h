@@ -8,12 +8,13 @@
 namespace edgecc::native {
 
 struct DotDepthwiseSchedule {
-  unsigned lanes = 4; // sums of a vector; a whole block has four vectors of channels
-  int64_t groups = 1; // of four lines that a filter covers
-  int64_t shifts = 1; // lines of results that share them
-  int64_t tileX = 1;  // results of a line that are summed at once
-  int64_t blockY = 1; // lines of a work unit
-  int64_t blockC = 1; // blocks of channels of a work unit
+  unsigned lanes = 4;    // sums of a vector; a whole block has four vectors of channels
+  int64_t groups = 1;    // of four lines that a filter covers
+  int64_t shifts = 1;    // lines of results that share them
+  int64_t sums = 4;      // vectors of them that stay in registers
+  int64_t blockY = 1;    // lines of a work unit
+  int64_t blockC = 1;    // blocks of channels of a work unit
+  bool unpacked = false; // see ColumnTile
   int64_t paddingBytes = 0, tileBytes = 0; // parts of the scratch
 
   int64_t channelBlocks(const Contraction &c) const {
@@ -28,7 +29,13 @@ struct DotDepthwiseSchedule {
 // an 8-bit dot product and a filter of at least three lines.
 bool canUseDot(const Contraction &c, const NativeTarget &target);
 
-DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &target);
+// `arranged`: whether all that the epilogue reads for each channel is arranged by arrangeChannels.
+DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &target, bool arranged);
+
+// Elements of `bytes` bytes for each of `columns` channels, in the order of unpacked sums of
+// `lanes` where a block has them.
+std::vector<std::byte> arrangeChannels(std::span<const std::byte> elements, size_t bytes,
+                                       int64_t columns, unsigned lanes);
 
 // [channel block][tap along x][shift][group][channel of the block][line of the group].
 // `read(channel, y, x)` yields the filter's element.

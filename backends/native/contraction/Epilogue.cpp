@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <llvm/Analysis/VectorUtils.h>
@@ -118,8 +119,8 @@ struct Piece {
 class EpilogueEmitter {
 public:
   EpilogueEmitter(KernelEmitter &e, const Epilogue &epilogue, const Product &product,
-                  const Position &origin)
-      : e_(e), epilogue_(epilogue), product_(product) {
+                  const ColumnTile &tile, const Position &origin)
+      : e_(e), epilogue_(epilogue), product_(product), tile_(tile) {
     for (const Addend &addend : epilogue.addends)
       if (!isInitial(epilogue, product, addend))
         addends_.push_back(&addend);
@@ -239,6 +240,10 @@ private:
           own.push_back(static_cast<int>(lane + k));
         run = e_.b.CreateShuffleVector(value, own);
       }
+      if (tile_.unpacked) {
+        run = inOrder(run, lanes);
+        active = static_cast<unsigned>(tile_.columns);
+      }
       llvm::Value *at = pointer(access, pieces[i]);
       if (access.column() == 1 || active == 1)
         storeElements(e_, access.dtype, run, at, lanes, active);
@@ -249,9 +254,18 @@ private:
     }
   }
 
+  llvm::Value *inOrder(llvm::Value *unpacked, unsigned lanes) {
+    assert(lanes == tile_.padded() && "rows are finished as a whole");
+    llvm::SmallVector<int> order;
+    for (unsigned column = 0; column < lanes; ++column)
+      order.push_back(static_cast<int>(unpackedPosition(column, lanes)));
+    return e_.b.CreateShuffleVector(unpacked, order);
+  }
+
   KernelEmitter &e_;
   const Epilogue &epilogue_;
   const Product &product_;
+  const ColumnTile &tile_;
   std::vector<const Addend *> addends_;
   std::map<const Access *, llvm::Value *> origins_;
   std::map<std::pair<const Access *, const TilePart *>, llvm::Value *> invariant_;
@@ -300,7 +314,7 @@ std::vector<llvm::Value *> initialSums(KernelEmitter &e, const Epilogue &epilogu
 void emitEpilogue(KernelEmitter &e, const Epilogue &epilogue, const Product &product,
                   const ColumnTile &tile, RowTile rows, const Position &origin,
                   const std::vector<llvm::Value *> &accumulators, llvm::Value *scratch) {
-  EpilogueEmitter emitter(e, epilogue, product, origin);
+  EpilogueEmitter emitter(e, epilogue, product, tile, origin);
   size_t parts = tile.parts.size(), atOnce = vectorsAtOnce(epilogue, e.target);
   if (!usesLoop(epilogue, tile, rows.size())) {
     std::vector<Piece> pieces;
@@ -358,6 +372,13 @@ void emitEpilogue(KernelEmitter &e, const Epilogue &epilogue, const Product &pro
   else
     for (const TilePart &part : tile.parts)
       loops({&part, 1}, 1);
+}
+
+bool finishesWholeRows(const Epilogue &epilogue, const NativeTarget &target) {
+  return vectorsAtOnce(epilogue, target) >= 4 &&
+         std::ranges::all_of(epilogue.results, [](const Access &result) {
+           return bitWidth(result.dtype) == 8 && result.column() == 1;
+         });
 }
 
 static std::string describe(const Attribute &attribute) {

@@ -69,6 +69,9 @@ struct Epilogue {
 int64_t epilogueScratchBytes(const Epilogue &epilogue, const Product &product,
                              const ColumnTile &tile);
 
+// Whether up to four parts of a row are finished together and stored as bytes.
+bool finishesWholeRows(const Epilogue &epilogue, const NativeTarget &target);
+
 // What the accumulators of each of the tile's parts start from: the integer addends that are the
 // same in all rows, which emitEpilogue then leaves out. Empty: zeros.
 std::vector<llvm::Value *> initialSums(KernelEmitter &e, const Epilogue &epilogue,

@@ -118,20 +118,50 @@ private:
     c.left.padding = narrow->leftPadding;
     c.left.zeroPointArg = -1;
     c.epilogue = std::move(d_.epilogue);
+    bool arranged = arrangeLeaves(c.epilogue);
     int64_t tapsX = c.left.windows.back().taps;
     auto read = [&](int64_t channel, int64_t y, int64_t x) {
       return static_cast<int64_t>(filterElement(channel, y * tapsX + x));
     };
-    addBiasAndCorrection(c, narrow->leftCorrection, read);
-    DotDepthwiseSchedule schedule = dotScheduleOf(c, context->target);
+    addBiasAndCorrection(c, narrow->leftCorrection, arranged, read);
+    DotDepthwiseSchedule schedule = dotScheduleOf(c, context->target, arranged);
     c.right.arg = addWeights(packDotFilters(c, schedule, read));
     context->kernels.push_back(
         dotDepthwiseKernel(std::move(c), std::move(schedule), std::move(args)));
     return true;
   }
 
+  // Arranges what the epilogue reads for each channel, if that is all that it reads and constant.
+  bool arrangeLeaves(Epilogue &epilogue) {
+    const Value *bias = operand(2);
+    if (!finishesWholeRows(epilogue, context->target) || (bias && !constantOf(bias)))
+      return false;
+    std::vector<std::pair<Leaf *, const Tensor *>> arrays;
+    for (auto &[value, leaf] : epilogue.leaves) {
+      const Dims &strides = leaf.access.strides;
+      if (leaf.scalar || leaf.isTable ||
+          std::ranges::all_of(strides, [](int64_t stride) { return stride == 0; }))
+        continue;
+      const Tensor *constant = constantOf(outside(value));
+      if (!constant || constant->elements() != d_.channels || bitWidth(constant->dtype()) < 8 ||
+          leaf.access.column() != 1 ||
+          std::any_of(strides.begin(), strides.end() - 1, [](int64_t s) { return s != 0; }))
+        return false;
+      arrays.emplace_back(&leaf, constant);
+    }
+    for (auto [leaf, constant] : arrays) {
+      std::span bytes(constant->raw(), constant->bytes());
+      leaf->access.arg = addWeights(arranged(bytes, bitWidth(constant->dtype()) / 8));
+    }
+    return true;
+  }
+
+  std::vector<std::byte> arranged(std::span<const std::byte> elements, size_t bytes) const {
+    return arrangeChannels(elements, bytes, d_.channels, context->target.lanes(4));
+  }
+
   // bias - leftCorrection * sum of the filter, in i32 as the accumulators.
-  void addBiasAndCorrection(Contraction &c, int64_t leftCorrection,
+  void addBiasAndCorrection(Contraction &c, int64_t leftCorrection, bool isArranged,
                             const std::function<int64_t(int64_t, int64_t, int64_t)> &read) {
     const Value *bias = operand(2);
     const Tensor *constant = constantOf(bias);
@@ -149,8 +179,10 @@ private:
     }
     if (std::ranges::all_of(sums, [](int32_t sum) { return sum == 0; }))
       return;
-    Access access{addWeights(std::as_bytes(std::span(sums))), DType::I32,
-                  Dims(c.outer.size() + 3, 0)};
+    auto bytes = std::as_bytes(std::span(sums));
+    Access access{
+        addWeights(isArranged ? arranged(bytes, 4) : std::vector(bytes.begin(), bytes.end())),
+        DType::I32, Dims(c.outer.size() + 3, 0)};
     access.strides.back() = 1;
     c.epilogue.addends.push_back({access});
   }

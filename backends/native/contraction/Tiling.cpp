@@ -10,6 +10,11 @@ int64_t ColumnTile::padded() const {
   return parts.empty() ? 0 : parts.back().firstColumn + parts.back().lanes;
 }
 
+int64_t unpackedPosition(int64_t column, int64_t columns) {
+  int64_t group = column / 16, quarter = column % 16 / 4;
+  return quarter * (columns / 4) + group * 4 + column % 4;
+}
+
 namespace {
 
 constexpr unsigned kMaxVectors = 6; // of a tile's columns

@@ -15,8 +15,15 @@ struct ColumnTile {
   int64_t columns = 0;
   std::vector<TilePart> parts;
   RowTile rows;
+  // Whether lanes are at unpackedPosition() of their columns. Then all parts are whole, operands of
+  // the epilogue are the same in all rows and arranged likewise, and its results have 8 bits.
+  bool unpacked = false;
   int64_t padded() const; // columns including the padding lanes
 };
+
+// Where column `column` of `columns`, a multiple of 16, lies after elements of four lines, 8 bits
+// each, were interleaved within 128 bits: quarter q of every 16 columns comes before quarter q + 1.
+int64_t unpackedPosition(int64_t column, int64_t columns);
 
 // Columns are covered by `fullCount` tiles `full` and then, if tail.columns > 0, one `tail`.
 struct Tiling {

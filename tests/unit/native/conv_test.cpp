@@ -196,8 +196,47 @@ TEST_P(NativeConv, LargeIntegerDepthwiseConvIsExact) {
   h.runAndCompare(target_);
 }
 
-// clamp(round(sum * multiplier) + zero point), with a multiplier for each channel. Products beyond
-// 32 bits too.
+// clamp(round(sum * multiplier) + zero point), with a multiplier for each channel. `narrow`: bounds
+// within those of the type; `large`: products beyond 32 bits.
+void addRequantized(Harness &h, ConvCase c, bool narrow, bool large) {
+  bool isSigned = h.uniform(0, 1);
+  int64_t least = isSigned ? -128 : 0, zero = least + h.uniform(0, 255);
+  int64_t low = narrow ? least + h.uniform(0, 40) : least,
+          high = narrow ? low + h.uniform(1, 200) : least + 255;
+  c.bias = false;
+  c.constantWeights = true;
+  auto order = c.channelsLast ? channelsLast(4) : std::vector<int>{};
+  auto x = h.argument(c.dtype, c.x, order);
+  auto w = h.constant(c.weightType, c.w);
+  auto xZero = h.constant(c.dtype, {}, {static_cast<double>(c.xZero)});
+  auto wZero = h.constant(c.weightType, {}, {static_cast<double>(c.wZero)});
+  std::vector<double> multipliers;
+  for (int64_t m = 0; m < c.w[0]; ++m)
+    multipliers.push_back(
+        std::ldexp(1.0, static_cast<int>(large ? h.uniform(16, 30) : h.uniform(-8, -4))));
+  auto multiplier = h.constant(DType::F32, {c.w[0]}, multipliers);
+  Op *op = h.fuse(
+      OpKind::Conv, {x.value, w.value, nullptr, xZero.value, wZero.value},
+      {{"strides", c.strides}, {"dilations", c.dilations}, {"pads", c.pads}, {"group", c.group}},
+      {multiplier.value}, [&](Builder &b, Value *sum, const std::vector<Value *> &others) {
+        return b.create(OpKind::Requantize, {sum, others[0]},
+                        {{"zero_point", zero},
+                         {"low", low},
+                         {"high", high},
+                         {"to", isSigned ? DType::I8 : DType::U8}});
+      });
+  const Dims &y = op->result()->dims();
+  auto expected = naiveConv(c, x.logical, w.logical, {}, y);
+  Dims index(4, 0);
+  do {
+    auto at = static_cast<size_t>(flat(index, y));
+    double scaled = std::nearbyint(expected[at] * multipliers[static_cast<size_t>(index[1])]);
+    expected[at] = std::clamp(scaled + static_cast<double>(zero), static_cast<double>(low),
+                              static_cast<double>(high));
+  } while (next(index, y));
+  h.expect(op, std::move(expected), order, "requantized " + str(c.x) + " * " + str(c.w));
+}
+
 TEST_P(NativeConv, RequantizeFollowsIntegerConv) {
   Harness h(11);
   for (int i = 0; i < 24; ++i) {
@@ -207,43 +246,32 @@ TEST_P(NativeConv, RequantizeFollowsIntegerConv) {
       c.channelsLast = true;
       makeDepthwise(h, c);
     }
-    bool isSigned = h.uniform(0, 1);
-    int64_t least = isSigned ? -128 : 0, zero = least + h.uniform(0, 255);
-    int64_t low = i % 2 ? least : least + h.uniform(0, 40),
-            high = i % 2 ? least + 255 : low + h.uniform(1, 200);
-    c.bias = false;
-    c.constantWeights = true;
-    auto order = c.channelsLast ? channelsLast(4) : std::vector<int>{};
-    auto x = h.argument(c.dtype, c.x, order);
-    auto w = h.constant(c.weightType, c.w);
-    auto xZero = h.constant(c.dtype, {}, {static_cast<double>(c.xZero)});
-    auto wZero = h.constant(c.weightType, {}, {static_cast<double>(c.wZero)});
-    std::vector<double> multipliers;
-    for (int64_t m = 0; m < c.w[0]; ++m)
-      multipliers.push_back(
-          std::ldexp(1.0, static_cast<int>(i % 6 < 2 ? h.uniform(16, 30) : h.uniform(-8, -4))));
-    auto multiplier = h.constant(DType::F32, {c.w[0]}, multipliers);
-    Op *op = h.fuse(
-        OpKind::Conv, {x.value, w.value, nullptr, xZero.value, wZero.value},
-        {{"strides", c.strides}, {"dilations", c.dilations}, {"pads", c.pads}, {"group", c.group}},
-        {multiplier.value}, [&](Builder &b, Value *sum, const std::vector<Value *> &others) {
-          return b.create(OpKind::Requantize, {sum, others[0]},
-                          {{"zero_point", zero},
-                           {"low", low},
-                           {"high", high},
-                           {"to", isSigned ? DType::I8 : DType::U8}});
-        });
-    const Dims &y = op->result()->dims();
-    auto expected = naiveConv(c, x.logical, w.logical, {}, y);
-    Dims index(4, 0);
-    do {
-      auto at = static_cast<size_t>(flat(index, y));
-      double scaled = std::nearbyint(expected[at] * multipliers[static_cast<size_t>(index[1])]);
-      expected[at] = std::clamp(scaled + static_cast<double>(zero), static_cast<double>(low),
-                                static_cast<double>(high));
-    } while (next(index, y));
-    h.expect(op, std::move(expected), order, "requantized " + str(c.x) + " * " + str(c.w));
+    addRequantized(h, c, i % 2 == 0, i % 6 < 2);
   }
+  h.runAndCompare(target_);
+}
+
+// Blocks of all widths, whole and with a rest.
+TEST_P(NativeConv, RequantizeFollowsIntegerDepthwiseConv) {
+  Harness h(16);
+  int i = 0;
+  for (int64_t channels : {16, 24, 32, 36, 48, 63, 64, 80, 96, 100, 132, 192})
+    for (int64_t kernel : {3, 5}) {
+      ConvCase c = randomConv(h, 2, false);
+      makeNarrow(h, c);
+      c.weightType = DType::I8;
+      c.wZero = 0;
+      c.variableZero = false;
+      c.group = channels;
+      c.x = {1 + i % 2, channels, h.uniform(5, 19), h.uniform(5, 19)};
+      c.w = {channels, 1, kernel, kernel};
+      c.dilations = {1, 1};
+      c.strides = {1 + i % 3 / 2, 1 + i % 3 / 2};
+      c.pads = {kernel / 2, h.uniform(0, 3), i % 2, kernel / 2};
+      c.channelsLast = true;
+      addRequantized(h, c, i % 3 == 0, false);
+      ++i;
+    }
   h.runAndCompare(target_);
 }
 
