@@ -336,7 +336,7 @@ private:
     cost_.overhead = kKernelStart + kUnitStart * 8;
     if (canUseDot(c_, target_)) {
       DotDepthwiseSchedule s = dotScheduleOf(c_, target_, true);
-      const Window &y = c_.left.windows[0], &x = c_.left.windows[1];
+      const Window &x = c_.left.windows[1];
       int64_t block = 4 * s.lanes;
       double width = wide(4 * s.lanes);
       double blocks = toDouble(c_.columns / block);
@@ -345,8 +345,7 @@ private:
       // Columns of the input that are woven for each result.
       int64_t tileX = std::clamp<int64_t>(s.sums / (4 * s.shifts), 1, 3);
       double columns = toDouble(x.span(tileX)) / toDouble(tileX * s.shifts);
-      double used = toDouble(std::min<int64_t>(s.groups * 4, (s.shifts - 1) * y.step + y.taps));
-      double weave = columns * (8 * toDouble(s.groups) + used);
+      double weave = columns * 8 * toDouble(s.groups);
       double products = 4 * toDouble(s.groups * x.taps);
       cost_.arithmetic = rows * blocks * width * (0.55 * weave + 1.0 * products);
       cost_.epilogue = rows * blocks * width * 7.5;

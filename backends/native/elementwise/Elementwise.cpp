@@ -207,6 +207,14 @@ static const edgecc::Value *withoutRelu(const Op &op, Value *zeroPoint) {
   return isLeast ? relu->operand(0) : nullptr;
 }
 
+// The Swish of f32 that `op` quantises.
+static const Op *quantizedSwish(const Op &op) {
+  const Op *source = op.kind() == OpKind::QuantizeLinear ? op.operand(0)->definingOp() : nullptr;
+  bool isSwish =
+      source && source->kind() == OpKind::Swish && source->result()->type.dtype == DType::F32;
+  return isSwish ? source : nullptr;
+}
+
 std::vector<Value *> emitRegion(KernelEmitter &e, const Block &body, unsigned lanes,
                                 std::map<const edgecc::Value *, Value *> known,
                                 const std::function<Value *(const edgecc::Value &argument)> &leaf) {
@@ -235,6 +243,11 @@ std::vector<Value *> emitRegion(KernelEmitter &e, const Block &body, unsigned la
       Value *inputs[] = {registerOf(source->operand(0)), registerOf(source->operand(1))};
       value = emitRequantizedReal(e, *source, inputs, operands[1],
                                   operands.size() > 2 ? operands[2] : nullptr, lanes);
+    }
+    if (const Op *swish = quantizedSwish(*op)) {
+      std::vector<Value *> inputs = operands;
+      inputs[0] = registerOf(swish->operand(0));
+      value = emitQuantizedSwish(e, *op, *swish, inputs, lanes);
     }
     known[op->result()] = value ? value : emitElementwise(e, *op, operands, lanes);
   }

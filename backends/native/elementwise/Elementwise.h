@@ -36,7 +36,8 @@ llvm::Value *log(KernelEmitter &e, llvm::Value *x);
 llvm::Value *log1p(KernelEmitter &e, llvm::Value *x); // log(1 + x)
 llvm::Value *tanh(KernelEmitter &e, llvm::Value *x);
 llvm::Value *sigmoid(KernelEmitter &e, llvm::Value *x);
-llvm::Value *swish(KernelEmitter &e, llvm::Value *x, double alpha);
+// factor x / (1 + exp(-alpha x))
+llvm::Value *swish(KernelEmitter &e, llvm::Value *x, double alpha, double factor = 1);
 llvm::Value *erf(KernelEmitter &e, llvm::Value *x);
 llvm::Value *sin(KernelEmitter &e, llvm::Value *x);
 llvm::Value *cos(KernelEmitter &e, llvm::Value *x);

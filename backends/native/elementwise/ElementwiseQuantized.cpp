@@ -1,4 +1,5 @@
 // Quantisation on registers, bit for bit runtime/numerics/Quantize.h and Requantize.h.
+#include "backends/native/elementwise/Elementwise.h"
 #include "backends/native/elementwise/Emitters.h"
 #include "backends/native/elementwise/Magnitude.h"
 #include "backends/native/elementwise/SplitReciprocal.h"
@@ -31,6 +32,7 @@ public:
   Value *quantize(const Op &op, Operands x);
   Value *dequantize(const Op &op, Operands x);
   Value *quantizeToBytes(DType to, Value *value, Value *scale, Value *zeroPoint, bool isBounded);
+  Value *quantizeSwish(const Op &op, const Op &swish, Operands x);
   Value *requantize(const Op &op, Operands x);
   Value *requantizedReal(const Op &op, Operands x, Value *scale, Value *zeroPoint);
   Value *tableLookup(const Op &op, Operands x);
@@ -153,6 +155,23 @@ Value *QuantizedEmitter::quantize(const Op &op, Operands x) {
   return roundTo(to, ratio, zeroPoint, range.low, range.high);
 }
 
+// Division by the scale moves into the numerator, where it is one multiplication: see
+// docs/numerics.md.
+Value *QuantizedEmitter::quantizeSwish(const Op &op, const Op &swish, Operands x) {
+  DType to = op.dtype("to");
+  auto *real = llvm::dyn_cast_or_null<llvm::ConstantFP>(splatOf(x[1]));
+  if (!isInteger(to) || bitWidth(to) != 8 || !real ||
+      !x[1]->getType()->getScalarType()->isFloatTy())
+    return nullptr;
+  double divisor = real->getValueAPF().convertToFloat();
+  if (!(divisor >= 0x1p-90 && divisor <= 0x1p90))
+    return nullptr;
+  Value *ratio = math::swish(e_, x[0], swish.real("alpha"), 1 / divisor);
+  Value *zeroPoint = x.size() > 2 && x[2] ? convert(e_, x[2], to, DType::I32) : zero();
+  auto range = numerics::integerRange(8, isSigned(to));
+  return roundTo(to, ratio, zeroPoint, range.low, range.high, roundsWithinI32(op));
+}
+
 Value *QuantizedEmitter::dequantize(const Op &op, Operands x) {
   DType from = op.operand(0)->type.dtype, to = op.dtype("to");
   Value *scale = convert(e_, x[1], op.operand(1)->type.dtype, DType::F32);
@@ -236,6 +255,11 @@ Value *QuantizedEmitter::tableLookup(const Op &op, Operands x) {
 Value *emitRequantizedReal(KernelEmitter &e, const Op &requantize, Operands x, Value *scale,
                            Value *zeroPoint, unsigned lanes) {
   return QuantizedEmitter(e, lanes).requantizedReal(requantize, x, scale, zeroPoint);
+}
+
+Value *emitQuantizedSwish(KernelEmitter &e, const Op &quantize, const Op &swish, Operands operands,
+                          unsigned lanes) {
+  return QuantizedEmitter(e, lanes).quantizeSwish(quantize, swish, operands);
 }
 
 Value *emitQuantizedOp(KernelEmitter &e, const Op &op, Operands x, unsigned lanes) {

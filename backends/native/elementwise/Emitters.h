@@ -27,6 +27,11 @@ llvm::Value *emitQuantizedOp(KernelEmitter &e, const Op &op, Operands x, unsigne
 llvm::Value *emitRequantizedReal(KernelEmitter &e, const Op &requantize, Operands x,
                                  llvm::Value *scale, llvm::Value *zeroPoint, unsigned lanes);
 
+// quantize(swish(x)) to 8 bits with one division; null if the scale is not known. `operands` are
+// those of `quantize`, but for the first one, which is `swish`'s.
+llvm::Value *emitQuantizedSwish(KernelEmitter &e, const Op &quantize, const Op &swish,
+                                Operands operands, unsigned lanes);
+
 // clamp(rne(real) + zeroPoint, low, high) in 8 bits.
 struct ByteRange {
   int64_t zeroPoint, low, high;

@@ -54,7 +54,11 @@ static double magnitude(const Value &value) {
   case OpKind::Sub:
     return magnitude(*op->operand(0)) + magnitude(*op->operand(1));
   case OpKind::Relu:
+  case OpKind::Swish: // at most |x|
     return magnitude(*op->operand(0));
+  case OpKind::Sigmoid:
+  case OpKind::Tanh:
+    return magnitude(*op->operand(0)) < kUnknown ? 1 : kUnknown;
   default:
     return kUnknown;
   }

@@ -161,8 +161,9 @@ Value *sigmoid(KernelEmitter &e, Value *x) {
 
 // x / (1 + 2^v) with v = -alpha log2(e) x, in the fewest operations of the units that multiply: 3
 // ulp and, where v is positive, v / 4 more (v without FMA), since log2(e) is one f32. From v = 126
-// on, where |result| is below 1.1e-36 / |alpha|, the result stays what it is there.
-Value *swish(KernelEmitter &e, Value *x, double alpha) {
+// on, where |result| is below 1.1e-36 / |alpha|, the result stays what it is there. A `factor`
+// other than 1 costs one ulp more.
+Value *swish(KernelEmitter &e, Value *x, double alpha, double factor) {
   // 2^f for |f| <= 1/2, minimax in relative error: 7.5e-8
   static constexpr double kP[] = {1.000000071654672,     0.69314696706436141,
                                   0.24022119723881974,   0.05550713274149887,
@@ -178,12 +179,13 @@ Value *swish(KernelEmitter &e, Value *x, double alpha) {
   // 2^v stays a normal float, and 1 far to the other side.
   x = alpha > 0 ? atLeast(x, -reach(126)) : atMost(x, reach(126));
   Value *t = alpha > 0 ? atMost(x, reach(44)) : atLeast(x, -reach(44));
-  Value *factor = floatLike(x, scale), *magic = floatLike(x, 0x1.8p23); // see reduceExp
-  Value *shifted = e.multiplyAdd(t, factor, magic);
-  Value *f = e.multiplyAdd(t, factor, e.b.CreateFSub(magic, shifted));
+  Value *slope = floatLike(x, scale), *magic = floatLike(x, 0x1.8p23); // see reduceExp
+  Value *shifted = e.multiplyAdd(t, slope, magic);
+  Value *f = e.multiplyAdd(t, slope, e.b.CreateFSub(magic, shifted));
   Value *exponent = e.b.CreateShl(asInt(e, shifted), 23); // the low bits of `shifted` are n
   Value *power = asFloat(e, e.b.CreateAdd(asInt(e, polynomial(e, f, kP)), exponent));
-  return e.b.CreateFDiv(x, e.b.CreateFAdd(power, floatLike(x, 1.0)));
+  Value *numerator = factor == 1 ? x : e.b.CreateFMul(x, floatLike(x, factor));
+  return e.b.CreateFDiv(numerator, e.b.CreateFAdd(power, floatLike(x, 1.0)));
 }
 
 // 2 ulp. An odd polynomial near zero, else 1 - 2 / (e^2|x| + 1).

@@ -275,6 +275,58 @@ TEST_P(NativeConv, RequantizeFollowsIntegerDepthwiseConv) {
   h.runAndCompare(target_);
 }
 
+// clamp(round(swish(sum * factor) / scale) + zero point), with a factor for each channel, within
+// the bounds of 8 bits.
+TEST_P(NativeConv, QuantizedSwishFollowsIntegerConv) {
+  Harness h(17);
+  for (int i = 0; i < 16; ++i) {
+    ConvCase c = randomConv(h, 2, false);
+    makeNarrow(h, c);
+    if (i % 2) {
+      c.channelsLast = true;
+      makeDepthwise(h, c);
+    }
+    c.constantWeights = true;
+    auto order = c.channelsLast ? channelsLast(4) : std::vector<int>{};
+    auto x = h.argument(c.dtype, c.x, order);
+    auto w = h.constant(c.weightType, c.w);
+    auto xZero = h.constant(c.dtype, {}, {static_cast<double>(c.xZero)});
+    auto wZero = h.constant(c.weightType, {}, {static_cast<double>(c.wZero)});
+    // Of the sums, so that results cover their range and its bounds.
+    std::vector<double> factors;
+    for (int64_t m = 0; m < c.w[0]; ++m)
+      factors.push_back(std::ldexp(1.0, static_cast<int>(-h.uniform(3, 9))));
+    bool isSigned = h.uniform(0, 1);
+    DType to = isSigned ? DType::I8 : DType::U8;
+    double low = isSigned ? -128 : 0, zero = low + static_cast<double>(h.uniform(0, 60));
+    float step = 0.0137f * static_cast<float>(1 + i);
+    auto factor = h.constant(DType::F32, {c.w[0]}, factors);
+    auto scale = h.constant(DType::F32, {}, {step});
+    auto zeroPoint = h.constant(to, {}, {zero});
+    Op *op = h.fuse(
+        OpKind::Conv, {x.value, w.value, nullptr, xZero.value, wZero.value},
+        {{"strides", c.strides}, {"dilations", c.dilations}, {"pads", c.pads}, {"group", c.group}},
+        {factor.value, scale.value, zeroPoint.value},
+        [&](Builder &b, Value *sum, const std::vector<Value *> &others) {
+          Value *real = b.create(OpKind::DequantizeLinear, {sum, others[0], nullptr},
+                                 {{"axis", int64_t{1}}, {"to", DType::F32}});
+          Value *activated = b.create(OpKind::Swish, {real});
+          return b.create(OpKind::QuantizeLinear, {activated, others[1], others[2]}, {{"to", to}});
+        });
+    const Dims &y = op->result()->dims();
+    auto expected = naiveConv(c, x.logical, w.logical, {}, y);
+    Dims index(4, 0);
+    do {
+      auto at = static_cast<size_t>(flat(index, y));
+      double real = expected[at] * factors[static_cast<size_t>(index[1])];
+      double ratio = real / (1 + std::exp(-real)) / static_cast<double>(step);
+      expected[at] = std::clamp(std::nearbyint(ratio) + zero, low, low + 255);
+    } while (next(index, y));
+    h.expect(op, std::move(expected), order, "quantised swish " + str(c.x) + " * " + str(c.w));
+  }
+  h.runAndCompare(target_);
+}
+
 TEST_P(NativeConv, ConvTransposeMatchesNaiveLoops) {
   Harness h(2);
   for (size_t spatial : {2, 2, 1, 3})
