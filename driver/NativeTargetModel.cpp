@@ -64,8 +64,12 @@ bool isFollower(const Op &op) {
 double NativeTargetModel::cost(const Op &op) const {
   if (op.parameter || disappears(op) || op.def().is(OpTrait::Terminator))
     return 0;
-  if (isContraction(op) && op.numOperands() >= 2 && op.operand(0) && op.operand(1))
-    return costAs(op, storedType(op.operand(0)), storedType(op.operand(1)));
+  if (isContraction(op) && op.numOperands() >= 2 && op.operand(0) && op.operand(1)) {
+    // Float weights are multiplied with floats, wherever those come from.
+    DType weights = storedType(op.operand(1));
+    return costAs(op, isFloat(weights) ? op.operand(0)->type.dtype : storedType(op.operand(0)),
+                  weights);
+  }
   Cost cost = costOf(op);
   double lanes = target_.lanes(bytesOf(op.numResults() ? op.result()->type.dtype : DType::F32));
   double arithmetic = static_cast<double>(saturatingAdd(cost.macs, cost.flops)) / lanes;
