@@ -12,6 +12,19 @@ namespace edgecc::emulator {
 
 namespace {
 
+// Moves `at` to the next of the tensor's elements, in order of the leading axes that `index`
+// counts. Never past an axis: strides of axes with one element may be anything.
+template <class Byte> void advance(const Operand &operand, std::vector<int64_t> &index, Byte *&at) {
+  for (size_t axis = index.size(); axis-- > 0;) {
+    if (++index[axis] < operand.dims[axis]) {
+      at += operand.strides[axis];
+      return;
+    }
+    at -= (operand.dims[axis] - 1) * operand.strides[axis];
+    index[axis] = 0;
+  }
+}
+
 // Copies a strided tensor to or from packed bytes. Programs' computed tensors have whole bytes.
 void copyPacked(const Operand &operand, std::byte *packed, bool toPacked) {
   size_t size = bitsOf(operand.type) / 8;
@@ -19,13 +32,7 @@ void copyPacked(const Operand &operand, std::byte *packed, bool toPacked) {
   std::byte *at = operand.data;
   for (int64_t i = 0, count = operand.elements(); i < count; ++i, packed += size) {
     toPacked ? std::memcpy(packed, at, size) : std::memcpy(at, packed, size);
-    for (size_t axis = operand.dims.size(); axis-- > 0;) {
-      at += operand.strides[axis];
-      if (++index[axis] < operand.dims[axis])
-        break;
-      at -= operand.dims[axis] * operand.strides[axis];
-      index[axis] = 0;
-    }
+    advance(operand, index, at);
   }
 }
 
@@ -50,13 +57,7 @@ template <class Bits> Odd oddOnesAs(const Operand &operand, Bits exponent, Bits 
       ++odd.count;
       odd.isNaN |= (bits & fraction) != 0;
     }
-    for (size_t axis = index.size(); axis-- > 0;) {
-      at += operand.strides[axis];
-      if (++index[axis] < operand.dims[axis])
-        break;
-      at -= operand.dims[axis] * operand.strides[axis];
-      index[axis] = 0;
-    }
+    advance(operand, index, at);
   }
   return odd;
 }

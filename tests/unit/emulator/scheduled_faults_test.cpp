@@ -330,6 +330,22 @@ TEST_F(ScheduledFaults, WithoutChecksAWrongScheduleGivesWrongNumbers) {
   EXPECT_NE(y_[15], 7.0f);
 }
 
+// Nothing steps along an axis of one element, so that its stride may be anything; of a damaged
+// program it is.
+TEST_F(ScheduledFaults, StridesOfSingleElementsDoNotMatter) {
+  ASSERT_TRUE(run());
+  const std::vector<float> expected = y_;
+  for (auto &instruction : scheduled().instructions)
+    for (auto *views : {&instruction->inputs, &instruction->outputs})
+      for (auto &each : *views) {
+        each->dims = {1, kCount};
+        each->strides = {int64_t{-1} << 56, 4};
+      }
+  auto report = run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(y_, expected);
+}
+
 TEST(ConvolutionCost, FollowsTheVendorsFunction) {
   ConvolutionModeT mode;
   mode.in_block = 16;
