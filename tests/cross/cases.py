@@ -102,6 +102,27 @@ def conv_int8():
 
 
 @case
+def conv_int8_extremes():
+    """Neither operand's products of largest magnitude may overflow on the way to 32 bits."""
+    x = np.where(integers(0, 1, 1, 40, 9, 10, dtype=np.uint8) == 1, 255, 0).astype(np.uint8)
+    x[:, :, :5] = 0
+    w = integers(-127, 127, 10, 40, 3, 3, dtype=np.int8, seed=2)
+    w[:4] = np.where(w[:4] < 0, -127, 127)
+    w[4], w[5] = -127, 127
+    model = Model()
+    model.input("x", np.uint8, x.shape)
+    for name, value in (("w", w), ("x_zero", np.uint8(128)), ("y_zero", np.uint8(128)),
+                        ("w_zero", np.int8(0)), ("x_scale", np.float32(1)),
+                        ("w_scale", np.float32(1)), ("y_scale", np.float32(2**16))):
+        model.constant(name, value)
+    acc = convolve(x.astype(np.int64) - 128, w.astype(np.int64))
+    y = np.clip(np.rint(acc / 2**16) + 128, 0, 255).astype(np.uint8)
+    one_output(model, "QLinearConv", ["x", "x_scale", "x_zero", "w", "w_scale", "w_zero", "y_scale",
+                                      "y_zero"], np.uint8, y.shape, pads=[1, 1, 1, 1])
+    return model, [x], [y]
+
+
+@case
 def depthwise_int8():
     x = integers(-128, 127, 1, 35, 8, 7, dtype=np.int8)
     w = integers(-128, 127, 35, 1, 3, 3, dtype=np.int8, seed=2)

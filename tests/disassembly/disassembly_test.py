@@ -43,7 +43,7 @@ LEVELS = {
     "avxvnni": x86(r"^vfmadd\d+ps .*%ymm", r"^(\{vex\} *)?vpdpbusds? .*%ymm"),
     "avx512": x86(r"^vfmadd\d+ps .*%zmm", r"^vpmaddwd .*%zmm"),
     "avx512vnni": x86(r"^vfmadd\d+ps .*%zmm", r"^vpdpbusds? .*%zmm"),
-    "neon": arm(r"^smlal2? v\d+\.4s"),
+    "neon": arm(r"^sadalp v\d+\.4s"),
     "i8mm": arm(r"^(smmla|usmmla) v\d+\.4s"),
     "dotprod": arm(r"^(sdot|udot|usdot) v\d+\.4s"),
     # Whole registers go to memory for spills only, all else has an element width.

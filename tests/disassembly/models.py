@@ -8,7 +8,7 @@ def weights(*shape, dtype=np.float32):
     random = np.random.default_rng(1)
     if np.dtype(dtype).kind == "f":
         return random.standard_normal(shape).astype(dtype)
-    return random.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape).astype(dtype)
+    return random.integers(np.iinfo(dtype).min + 1, np.iinfo(dtype).max, shape).astype(dtype)
 
 
 def float_conv(channels, filters, extent, kernel, group=1, activation="Relu"):

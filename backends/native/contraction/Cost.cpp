@@ -39,6 +39,8 @@ double operationsPerStep(const Product &product, const NativeTarget &target) {
   case Product::Kind::Scalar16:
   case Product::Kind::Matrix8:
     return 1;
+  case Product::Kind::Sums16:
+    return 12;
   case Product::Kind::Pair16:
     return target.dot8 ? 1 : 1.2;
   case Product::Kind::Wide16:
@@ -70,6 +72,10 @@ public:
       setConvTranspose();
     else
       setProduct();
+    const Window &x = c_.left.windows.back();
+    if (bytes_ && weights_ == DType::I8 && !isDepthwise_ && isConstant(op_.operand(1)) &&
+        prefersSums16(c_.left.channels * (x.tapStep == 1 ? x.taps : 1), target_))
+      product_ = Product::sums16();
     c_.product = product_;
     if (pairs_ && !isDepthwise_ && !prefersPlanar(c_, target_))
       c_.product = product_ = Product::pairBF16();

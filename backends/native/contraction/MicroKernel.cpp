@@ -1,5 +1,6 @@
 #include "backends/native/contraction/MicroKernel.h"
 #include "backends/native/contraction/MatrixSums.h"
+#include "backends/native/contraction/PartialSums.h"
 
 namespace edgecc::native {
 
@@ -20,9 +21,13 @@ public:
   }
 
   std::vector<llvm::Value *> run(llvm::Value *a, llvm::Value *b) {
-    if (isMatrix()) {
+    if (kernel_.product.kind == Product::Kind::Matrix8) {
       MatrixSums squares(e_, kernel_);
       return squares.rows(sum(a, b, squares.initial()));
+    }
+    if (kernel_.product.kind == Product::Kind::Sums16) {
+      PartialSums partial(e_, kernel_);
+      return partial.rows(sum(a, b, partial.initial()));
     }
     std::vector<llvm::Value *> sums;
     for (size_t row = 0; row < kernel_.rows.size(); ++row)
@@ -34,8 +39,6 @@ public:
   }
 
 private:
-  bool isMatrix() const { return kernel_.product.kind == Product::Kind::Matrix8; }
-
   std::vector<llvm::Value *> sum(llvm::Value *a, llvm::Value *b, std::vector<llvm::Value *> sums) {
     for (const ReductionLoop &loop : loops_)
       if (loop.extent == 0)
@@ -119,8 +122,12 @@ private:
   }
 
   std::vector<llvm::Value *> step(llvm::Value *a, llvm::Value *b, std::vector<llvm::Value *> sums) {
-    if (isMatrix()) {
+    if (kernel_.product.kind == Product::Kind::Matrix8) {
       MatrixSums(e_, kernel_).step(a, b, sums);
+      return sums;
+    }
+    if (kernel_.product.kind == Product::Kind::Sums16) {
+      PartialSums(e_, kernel_).step(a, b, sums);
       return sums;
     }
     const Product &product = kernel_.product;

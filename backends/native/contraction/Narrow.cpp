@@ -42,6 +42,21 @@ static Dims integersOf(const Tensor &tensor) {
   return out;
 }
 
+bool prefersSums16(int64_t run, const NativeTarget &target) {
+  // Instructions for four columns: 12 products and additions for 16 elements, or two for each.
+  constexpr int64_t kGroup = 16, kPerGroup = 13, kPerElement = 2;
+  return target.arch == Arch::AArch64 && !target.dot8 &&
+         (run + kGroup - 1) / kGroup * kPerGroup < run * kPerElement;
+}
+
+static bool usesSums16(const NarrowOperands &in, const NativeTarget &target) {
+  if (!in.rightElements || !prefersSums16(in.run, target))
+    return false;
+  if (in.right == DType::U8)
+    return allBetween(*in.rightElements, 1, 255); // less 128
+  return in.right == DType::I8 && allBetween(*in.rightElements, -127, 127);
+}
+
 Expected<NarrowPlan> planNarrow(const NarrowOperands &in, const NativeTarget &target,
                                 const std::string &location) {
   NarrowPlan plan;
@@ -61,16 +76,17 @@ Expected<NarrowPlan> planNarrow(const NarrowOperands &in, const NativeTarget &ta
                                              [&](int64_t z) { return z == symmetric; })
                                : symmetric == 0;
   isSymmetric = isSymmetric || isSubByte(in.right);
-  if (target.dot8 && in.rightConstant && isByte(in.left) && isByteOrNibble(in.right) &&
+  bool sums16 = usesSums16(in, target);
+  if ((target.dot8 || sums16) && in.rightConstant && isByte(in.left) && isByteOrNibble(in.right) &&
       isSymmetric && !plan.leftZeroAtRunTime && !plan.rightZeroAtRunTime) {
-    plan.product = Product::dot8(target);
+    plan.product = sums16 ? Product::sums16() : Product::dot8(target);
     bool isSigned4 =
         in.right == DType::I4 && std::all_of(plan.rightZeros.begin(), plan.rightZeros.end(),
                                              [](int64_t z) { return z == 0; });
     bool isShifted4 = in.right == DType::U4 && rightZero &&
                       std::all_of(plan.rightZeros.begin(), plan.rightZeros.end(),
                                   [](int64_t z) { return z == 8; });
-    if (isSigned4 || isShifted4)
+    if (!sums16 && (isSigned4 || isShifted4))
       plan.product = plan.product.ofNibbles();
     if (in.left != plan.product.a)
       plan.leftShift = in.left == DType::I8 ? 128 : -128;

@@ -13,6 +13,9 @@ struct NarrowOperands {
   const Value *leftZero = nullptr;  // scalar
   const Value *rightZero = nullptr; // scalar, or one for each column
   bool rightConstant = false;
+  // For products that need to know the constant's elements; null: not to be used.
+  const Tensor *rightElements = nullptr;
+  int64_t run = 0; // consecutive elements of the reduction
 };
 
 struct NarrowPlan {
@@ -33,6 +36,9 @@ bool usesBF16Products(const PlanContext &context);
 // `block`: elements of the reduction that share a factor; 0: no factors.
 // `pairs`: see usesBF16Products.
 Product floatProduct(DType left, const Tensor *right, bool even, int64_t block, bool pairs);
+
+// Whether Product::sums16 takes fewer instructions than integers16, in runs of that length.
+bool prefersSums16(int64_t run, const NativeTarget &target);
 
 Expected<NarrowPlan> planNarrow(const NarrowOperands &operands, const NativeTarget &target,
                                 const std::string &location);

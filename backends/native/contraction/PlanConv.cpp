@@ -84,7 +84,9 @@ private:
                                 usesBF16Products(*context));
       return {};
     }
-    EDGECC_TRY(plan, planNarrow({type, w_.type.dtype, operand(3), operand(4), constant_ != nullptr},
+    const Window &x = shape_.axes.back().window;
+    EDGECC_TRY(plan, planNarrow({type, w_.type.dtype, operand(3), operand(4), constant_ != nullptr,
+                                 constant_, shape_.channels * (x.tapStep == 1 ? x.taps : 1)},
                                 context->target, op.location));
     narrow_ = plan;
     if (narrow_.rightZeroAtRunTime) {

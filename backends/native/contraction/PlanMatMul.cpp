@@ -72,7 +72,8 @@ private:
     } else if (isGemm_ || !narrow) {
       c_.product = Product::plain(narrow ? DType::I32 : type);
     } else {
-      EDGECC_TRY(plan, planNarrow({type, other, operand(2), operand(3), constant_ != nullptr},
+      EDGECC_TRY(plan, planNarrow({type, other, operand(2), operand(3), constant_ != nullptr,
+                                   constant_, b_.rows},
                                   context->target, op.location));
       narrow_ = plan;
       c_.product = narrow_.product;

@@ -49,8 +49,8 @@ unsigned Product::maxLanes(const NativeTarget &target) const {
 }
 
 std::string Product::str() const {
-  static const char *const names[] = {"plain",  "dot8",     "matrix8", "pair16",
-                                      "wide16", "scalar16", "pairbf16"};
+  static const char *const names[] = {"plain",  "dot8",   "matrix8",  "sums16",
+                                      "pair16", "wide16", "scalar16", "pairbf16"};
   return std::string(names[static_cast<int>(kind)]) + ":" + std::string(edgecc::name(a)) + "*" +
          std::string(edgecc::name(b)) + (nibbles ? "/2>" : ">") +
          std::string(edgecc::name(accumulator)) + (block ? "*" + std::to_string(block) : "");
@@ -182,10 +182,11 @@ llvm::Value *multiplyAccumulate(KernelEmitter &e, const Product &product, llvm::
     return scalar16(e, a, b, accumulator, lanes);
   case Product::Kind::Plain:
   case Product::Kind::Wide16:
-  case Product::Kind::Matrix8: // see MatrixSums
     break;
+  case Product::Kind::Matrix8:
+  case Product::Kind::Sums16:
+    llvm_unreachable("a part of a tile at once: see MatrixSums and PartialSums");
   }
-  assert(product.kind != Product::Kind::Matrix8);
   if (isFloat(product.accumulator))
     return e.multiplyAdd(a, b, accumulator);
   return e.b.CreateAdd(accumulator, e.b.CreateMul(a, b));

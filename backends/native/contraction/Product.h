@@ -13,6 +13,7 @@ struct Product {
     Plain,    // one element in the accumulator's type
     Dot8,     // four 8-bit elements into i32: vpdpbusd (u8 x i8), sdot (i8 x i8)
     Matrix8,  // eight 8-bit elements of two rows and of two columns at once into i32: smmla
+    Sums16,   // sixteen 8-bit elements into i32 by way of i16: smull, smlal2, sadalp
     Pair16,   // two 16-bit elements into i32: pmaddwd, vpdpwssd
     Wide16,   // one 16-bit element, extended to i32
     Scalar16, // the same, where the left operand stays in a scalar register: RISC-V's vwmacc.vx
@@ -33,6 +34,9 @@ struct Product {
 
   static Product plain(DType type) { return {Kind::Plain, type, type, type, 1}; }
   static Product dot8(const NativeTarget &target);
+  // Where the right operand has no -128, so that the sum of two products fits in 16 bits: for
+  // AArch64 without dot products.
+  static Product sums16() { return {Kind::Sums16, DType::I8, DType::I8, DType::I32, 16}; }
   // Where the target has i8mm.
   static Product matrix8() { return {Kind::Matrix8, DType::I8, DType::I8, DType::I32, 8}; }
   // 16-bit elements, for matrix products: Pair16 or Scalar16 where there is an instruction for it,

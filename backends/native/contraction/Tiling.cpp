@@ -54,6 +54,8 @@ public:
       budget -= product_.kind == Product::Kind::Dot8 ? 6 : 3;
     if (product_.kind == Product::Kind::Matrix8) // columns take two registers, rows come in pairs
       return std::max<int64_t>(1, (budget - 2 * parts - 1) / (2 * parts) * 2);
+    if (product_.kind == Product::Kind::Sums16) // a vector for each sum
+      return std::max<int64_t>(1, 4 / parts);
     else if (target_.vectorRegisters <= 16)
       budget -= 1;
     // Two-operand multiply + add needs a register for the product.
@@ -79,7 +81,12 @@ public:
 
   double tileCycles(const ColumnTile &tile, int64_t rows) const {
     if (product_.kind == Product::Kind::Matrix8)
-      rows += rows % 2; // the last one is paired with itself
+      rows += rows % 2;                           // the last one is paired with itself
+    if (product_.kind == Product::Kind::Sums16) { // every column is loaded alone
+      auto parts = static_cast<double>(tile.parts.size()), lines = static_cast<double>(rows);
+      return (12 * lines * parts + 4 * parts + lines) * static_cast<double>(depth_) + 20 +
+             12 * lines * parts;
+    }
     double arithmetic = 0, loads = 0.5 * static_cast<double>(rows);
     for (const TilePart &part : tile.parts) {
       double wide = part.lanes * static_cast<double>(product_.accumulatorBytes()) > 32 ? 1.0 : 0.5;

@@ -12,6 +12,7 @@ list(APPEND NATIVE_SOURCES
   contraction/Narrow.cpp
   contraction/Operands.cpp
   contraction/Pack.cpp
+  contraction/PartialSums.cpp
   contraction/PlanContraction.cpp
   contraction/PlanConv.cpp
   contraction/PlanMatMul.cpp
