@@ -35,7 +35,7 @@ _edgecc_values() { # _edgecc_values OPTION: words that may follow; nothing for o
     --emit) echo "blob obj lib asm llvm ir onnx" ;;
     --target) echo "native x86-64 aarch64 riscv64 x86-64-none aarch64-none riscv64-none" \
                    "myriadx hailo8 hailo8l smallnpu" ;;
-    --cpu) echo "host baseline avx2 avx512 avx512vnni neon dotprod rv64gc rv64gcv" ;;
+    --cpu) echo "host baseline avx2 avxvnni avx512 avx512vnni neon dotprod i8mm rv64gc rv64gcv" ;;
     --layout) echo "NCHW NHWC" ;;
     --order) echo "RGB BGR GRAY" ;;
     --fit) echo "stretch letterbox" ;;
