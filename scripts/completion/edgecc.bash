@@ -11,7 +11,7 @@ _edgecc_options() { # _edgecc_options COMMAND: its options
   case $1 in
     run) echo "--shape --test-data --rtol --atol --input --output-dir --images --mean --scale" \
               "--layout --order --fit --threads --profile --json --help" ;;
-    bench) echo "--threads --runs --test-data --json --help" ;;
+    bench) echo "--threads --runs --test-data --json --balance --help" ;;
     diff) echo "--inputs --samples --threshold --json --shape --shapes-from --image-input --mean" \
                "--scale --layout --order --fit --help" ;;
     inspect) echo "--json --calibration --disassemble --budget --trace --help" ;;
