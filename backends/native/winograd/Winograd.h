@@ -8,6 +8,7 @@
 #include "backends/native/contraction/Pack.h"
 #include "backends/native/winograd/CookToom.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace edgecc::native {
@@ -37,8 +38,13 @@ struct WinogradPlan {
   int64_t inputFloats() const { return frequencies() * inputPlane; }
   int64_t productFloats() const { return frequencies() * productPlane; }
   int64_t borderFloats() const { return y.points() * x.points() * borderPitch; }
-  // What plans are compared by: time on one thread and, for a quarter, on two.
-  double weight() const { return cycles * (0.75 + 0.25 * uneven); }
+  // What plans are compared by: time on one thread and, for a quarter, on two. Those meet at the
+  // end of a kernel, which takes the time of `kMeeting` cycles: less than that is not worth
+  // dividing.
+  double weight() const {
+    constexpr double kMeeting = 20e3;
+    return cycles + 0.25 * (uneven - 1) * std::max(0.0, cycles - kMeeting);
+  }
   std::string str() const; // "Winograd 4x4"
 };
 
