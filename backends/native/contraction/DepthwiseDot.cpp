@@ -12,7 +12,8 @@ namespace edgecc::native {
 
 namespace {
 
-constexpr int64_t kGroup = 4; // elements of a dot product
+constexpr int64_t kGroup = 4;     // elements of a dot product
+constexpr int64_t kMostTileX = 6; // see tileXOf
 
 const Window &windowY(const Contraction &c) { return c.left.windows[0]; }
 const Window &windowX(const Contraction &c) { return c.left.windows[1]; }
@@ -49,7 +50,7 @@ ChannelBlock blockOf(int64_t channels, unsigned most, bool unpacked) {
 // which pays while the sums leave registers to the scheduler.
 int64_t tileXOf(const Contraction &c, const DotDepthwiseSchedule &s, const ChannelBlock &block) {
   auto parts = static_cast<int64_t>(block.parts.size());
-  int64_t most = std::min<int64_t>(c.rowsX, parts > 2 ? 3 : 6);
+  int64_t most = std::min<int64_t>(c.rowsX, parts > 2 ? 3 : kMostTileX);
   return std::clamp<int64_t>(s.sums / (s.shifts * parts), 1, most);
 }
 
@@ -298,9 +299,14 @@ int64_t DotDepthwiseSchedule::units(const Contraction &c) const {
 
 bool canUseDot(const Contraction &c, const NativeTarget &target) {
   constexpr int64_t kMaxPaddingBytes = 64 << 10;
+  // Products of groups for each channel that are unrolled, with those of results at the border:
+  // filters of 11x11 have about as many.
+  constexpr int64_t kMaxUnrolled = 600;
   return c.product.kind == Product::Kind::Dot8 && c.left.windows.size() == 2 &&
          windowY(c).taps >= 3 && c.columns >= 8 && target.vectorRegisters >= 16 &&
-         windowX(c).span(6) * windowX(c).stride <= kMaxPaddingBytes;
+         windowX(c).span(kMostTileX) * windowX(c).stride <= kMaxPaddingBytes &&
+         (borderResults(windowX(c), c.rowsX) + kMostTileX) * windowX(c).taps <=
+             kMaxUnrolled / ((windowY(c).taps + kGroup - 1) / kGroup);
 }
 
 DotDepthwiseSchedule dotScheduleOf(const Contraction &c, const NativeTarget &target,

@@ -9,6 +9,16 @@ bool insideX(const Window &x, int64_t first, int64_t count) {
          (first + count - 1) * x.step + (x.taps - 1) * x.tapStep - x.pad < x.in;
 }
 
+int64_t borderResults(const Window &x, int64_t rowsX) {
+  // Results whose first read lies before `index`.
+  auto before = [&](int64_t index) {
+    int64_t first = index + x.pad;
+    return first <= 0 ? 0 : std::min(rowsX, (first + x.step - 1) / x.step);
+  };
+  int64_t left = before(0), firstRight = before(x.in - (x.taps - 1) * x.tapStep);
+  return std::min(rowsX, left + rowsX - firstRight);
+}
+
 std::vector<PixelTile> tilesOf(const Window &x, int64_t rowsX, int64_t tileX) {
   std::vector<PixelTile> out;
   for (int64_t first = 0; first < rowsX; first += tileX) {

@@ -13,6 +13,9 @@ struct PixelTile {
 // Whether all that the results [first, first + count) read lies inside the image.
 bool insideX(const Window &x, int64_t first, int64_t count);
 
+// Results of a line of `rowsX` that reach over the border: each has code of its own.
+int64_t borderResults(const Window &x, int64_t rowsX);
+
 // Tiles that reach over the border stand alone; runs of others form loops.
 std::vector<PixelTile> tilesOf(const Window &x, int64_t rowsX, int64_t tileX);
 

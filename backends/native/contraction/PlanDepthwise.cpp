@@ -1,14 +1,16 @@
 #include "backends/native/contraction/Depthwise.h"
 #include "backends/native/contraction/DepthwiseDot.h"
 #include "backends/native/contraction/Narrow.h"
+#include "backends/native/contraction/PixelTiles.h"
 #include "backends/native/contraction/PlanConv.h"
 
 #include <algorithm>
 
 namespace edgecc::native {
 
-// Code for a line of taps is unrolled; longer filters are left to the direct contraction.
-constexpr int64_t kMaxTapsX = 32;
+// Code for a line of taps is unrolled, for each result that reaches over the border anew; longer
+// filters and those with more such results are left to the direct contraction.
+constexpr int64_t kMaxTapsX = 32, kMaxTapsAtBorder = 8192;
 
 bool isDepthwise(const Op &op) {
   Planner planner(op);
@@ -25,6 +27,10 @@ bool isDepthwise(const Op &op) {
     return false;
   DType type = x.type.dtype;
   if (isInteger(type) && (bitWidth(type) > 16 || bitWidth(w.type.dtype) > 8))
+    return false;
+  Window window{x.dims().back(), w.dims().back(), conv.ints("strides").back(),
+                conv.ints("dilations").back(), conv.ints("pads")[x.dims().size() - 3]};
+  if (borderResults(window, conv.result()->dims().back()) * window.taps > kMaxTapsAtBorder)
     return false;
   return x.dims()[1] > 1 && stridesOf(x)[1] == 1;
 }

@@ -81,6 +81,38 @@ TEST(ContractionTargets, CodeLinksForEveryTargetAndElementType) {
   }
 }
 
+// Code for filters and their results at the border is unrolled, but not as far as a model says.
+TEST(ContractionTargets, CodeOfLargeDepthwiseFiltersIsBounded) {
+  auto target = native::resolveTarget("x86-64", "avx512vnni");
+  ASSERT_TRUE(target) << edgecc::str(target.error());
+  struct Filter {
+    DType dtype;
+    Dims kernel, image, dilations;
+  };
+  for (const Filter &f :
+       {Filter{DType::U8, {200, 1}, {220, 8}, {1, 1}}, Filter{DType::U8, {3, 8}, {4, 900}, {1, 60}},
+        Filter{DType::F32, {3, 16}, {4, 2500}, {1, 150}}}) {
+    Harness h(16);
+    ConvCase c;
+    c.x = {1, 8, f.image[0], f.image[1]};
+    c.w = {8, 1, f.kernel[0], f.kernel[1]};
+    c.strides = {1, 1};
+    c.dilations = f.dilations;
+    int64_t pad = (f.kernel[1] - 1) * f.dilations[1] / 2;
+    c.pads = {1, pad, 1, pad};
+    c.group = 8;
+    c.dtype = f.dtype;
+    c.weightType = f.dtype == DType::U8 ? DType::I8 : DType::F32;
+    addConv(h, c);
+    auto code = native::generateCode(h.finish(), *target, {});
+    ASSERT_TRUE(code) << edgecc::str(code.error());
+    size_t bytes = 0;
+    for (const auto &object : code->objects)
+      bytes += object.size();
+    EXPECT_LT(bytes, 128u << 10) << "kernel " << f.kernel[0] << "x" << f.kernel[1];
+  }
+}
+
 TEST_P(ContractionCode, HotLoopsHoldVectorMultipliesAndNoSpills) {
   const HotLoop &p = GetParam();
   auto target = native::resolveTarget(p.target, p.cpu);

@@ -175,6 +175,27 @@ TEST_P(NativeConv, IntegerDepthwiseConvIsExact) {
   h.runAndCompare(target_);
 }
 
+// Larger than kernels for depthwise filters unroll.
+TEST_P(NativeConv, DepthwiseConvOfLargeFiltersMatchesNaiveLoops) {
+  Harness h(17);
+  for (DType dtype : {DType::F32, DType::U8, DType::I8})
+    for (Dims kernel : {Dims{17, 18}, Dims{3, 16}}) {
+      ConvCase c;
+      c.x = {2, 12, 19, 700};
+      c.w = {12, 1, kernel[0], kernel[1]};
+      c.strides = {2, kernel[0] == 3 ? 1 : 3};
+      c.dilations = {1, kernel[0] == 3 ? 61 : 1};
+      int64_t pad = (kernel[1] - 1) * c.dilations[1] / 2;
+      c.pads = {kernel[0] / 2, pad, kernel[0] / 2, pad};
+      c.group = 12;
+      c.dtype = dtype;
+      c.weightType = isFloat(dtype) ? dtype : DType::I8;
+      c.xZero = isFloat(dtype) ? 0 : 77;
+      addConv(h, c);
+    }
+  h.runAndCompare(target_);
+}
+
 // Large enough for several units of work along lines and channels.
 TEST_P(NativeConv, LargeIntegerDepthwiseConvIsExact) {
   Harness h(15);
