@@ -103,8 +103,6 @@ public:
 private:
   void chooseProduct() {
     leftType_ = activations_;
-    pairs_ = pairs_ && weights_ == DType::BF16 &&
-             (activations_ == DType::F32 || activations_ == DType::BF16);
     if (bytes_) {
       bool dot = target_.dot8 && weights_ == DType::I8;
       product_ = dot ? Product::dot8(target_) : Product::integers16(target_);

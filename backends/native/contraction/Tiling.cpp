@@ -56,7 +56,7 @@ public:
       return std::max<int64_t>(1, (budget - 2 * parts - 1) / (2 * parts) * 2);
     if (product_.kind == Product::Kind::Sums16) // a vector for each sum
       return std::max<int64_t>(1, 4 / parts);
-    else if (target_.vectorRegisters <= 16)
+    if (target_.vectorRegisters <= 16)
       budget -= 1;
     // Two-operand multiply + add needs a register for the product.
     if (!target_.fma && isFloat(product_.accumulator))
